@@ -4,8 +4,6 @@ With penalty 0 this is the plain preconditioned projected step, which is what *S
 means in every comparison of this project.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -86,36 +84,30 @@ class ProximalGradient(torch.optim.Optimizer):
             raise ValueError(f"penalty must not be negative, not {penalty}")
 
         def expand(rate: Rate) -> Tensor:
-            return torch.as_tensor(rate, dtype=value.dtype, device=value.device)[..., None, None]
+            return torch.as_tensor(rate).to(value)[..., None, None]  # (..., R, 1, 1)
 
-        groups = [
-            {"params": [value], "step": self._step_value, "lr": expand(value_rate)},
-            {
-                "params": [columns],
-                "step": self._step_attention,
-                "lr": expand(attention_rate),
-                "penalty": expand(penalty),
-            },
-        ]
+        super().__init__(
+            [
+                {"name": "value", "params": [value], "lr": expand(value_rate)},
+                {
+                    "name": "attention",
+                    "params": [columns],
+                    "lr": expand(attention_rate),
+                    "penalty": expand(penalty),
+                },
+            ],
+            {},
+        )
         self._stationary = stationary.to(value)
-        super().__init__(groups, {})
+        self._penalised = bool(torch.as_tensor(penalty).gt(0).any())
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step on both parameters from their ``.grad``."""
-        if closure is not None:
-            raise ValueError("closure must be None: a step uses the gradients it finds")
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    group["step"](parameter, group)
-
-    def _step_value(self, value: Tensor, group: dict[str, Any]) -> None:
-        value -= group["lr"] * precondition_value(value.grad, self._stationary)  # type: ignore[arg-type]
-
-    def _step_attention(self, columns: Tensor, group: dict[str, Any]) -> None:
-        scale = group["lr"] / self._stationary[..., None]  # (..., R, N, 1)
-        columns -= scale * columns.grad
-        if bool(group["penalised"]):
-            columns.copy_(soft_threshold(columns, group["penalty"]))
+        value_group, attention_group = self.param_groups
+        value, columns = value_group["params"][0], attention_group["params"][0]
+        value -= value_group["lr"] * precondition_value(value.grad, self._stationary)
+        columns -= attention_group["lr"] / self._stationary[..., None] * columns.grad
+        if self._penalised:
+            columns.copy_(soft_threshold(columns, attention_group["penalty"]))
         columns.copy_(project_columns(columns))
