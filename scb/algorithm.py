@@ -4,13 +4,13 @@ Stage 1 boosts the signals with plain preconditioned steps, Stage 2 keeps A spar
 a threshold and then proximal steps, Stage 3 rounds A and fits V to it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from scb.metrics import AttentionStatistics, attention_signal, value_signal
-from scb.optim import ProximalGradient, Rate, project_columns
+from scb.optim import ProximalGradient, Rate, ValueGradient, project_columns
 from scb.progress import progress
 from scb.stream import Stream
 from scb.task import Task
@@ -94,24 +94,29 @@ def normalise(task: Task, columns: Tensor) -> tuple[Tensor, AttentionStatistics]
     return refit_value(task, statistics), statistics
 
 
-def rates(task: Task, rate: Rate) -> dict[str, Tensor]:
-    """Step sizes ``eta_V = eta / K_Q`` and ``eta_A = eta / K_P``, as `ProximalGradient` wants.
+def optimizers(
+    task: Task, model: LinearTransformer, rate: Rate, penalty: Rate = 0.0
+) -> list[torch.optim.Optimizer]:
+    """The paper's steps on (V, A), with ``eta_V = eta / K_Q`` and ``eta_A = eta / K_P``.
 
     Parameters
     ----------
     task : Task of R replicates
+    model : LinearTransformer
     rate : float or Tensor broadcastable to (..., R)
         eta.
+    penalty : float or Tensor broadcastable to (..., R)
+        lambda; 0 is what *SGD* means in every comparison.
     """
-    return {
-        "value_rate": rate / task.attention_energy,
-        "attention_rate": rate / task.transition_energy,
-    }
+    return [
+        ValueGradient(model.value, task.stationary, rate / task.attention_energy),
+        ProximalGradient(model.columns, task.stationary, rate / task.transition_energy, penalty),
+    ]
 
 
 def train(
     model: Model,
-    optimizers: Iterable[torch.optim.Optimizer],
+    optimizers: Sequence[torch.optim.Optimizer],
     stream: Stream,
     steps: range,
     batch_size: int,
@@ -137,7 +142,6 @@ def train(
     int
         The step to go on from.
     """
-    optimizers = list(optimizers)
     for step in progress(steps, "training"):
         if observe is not None and observe(step):
             return step
@@ -207,10 +211,10 @@ def learn(
         return step % check_every == 0 and bool((sum(signals()) / 2).abs().median() >= 1)
 
     def stage(first: int, rate: float, penalty: float, ended: Callable[[int], bool]) -> int:
-        optimizer = ProximalGradient(
-            model.value, model.columns, task.stationary, **rates(task, rate), penalty=penalty
+        steps = range(first, max_steps)
+        return train(
+            model, optimizers(task, model, rate, penalty), stream, steps, batch_size, ended
         )
-        return train(model, [optimizer], stream, range(first, max_steps), batch_size, ended)
 
     switch = stage(0, boost_rate, 0.0, boosted)
     with torch.no_grad():

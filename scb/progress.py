@@ -34,4 +34,8 @@ def progress(steps: range, label: str) -> Iterator[int]:
 def _line(label: str, done: int, total: int, elapsed: float) -> None:
     rate = done / max(elapsed, 1e-9)
     left = tqdm.format_interval((total - done) / rate) if rate else "?"
-    print(f"{label}: step {done}/{total}, {rate:.1f} steps/s, {left} left", file=sys.stderr, flush=True)
+    print(
+        f"{label}: step {done}/{total}, {rate:.1f} steps/s, {left} left",
+        file=sys.stderr,
+        flush=True,
+    )

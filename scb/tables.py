@@ -32,7 +32,9 @@ class TableError(ValueError):
     """A Parquet file that is missing, truncated or of another schema."""
 
 
-def write(frame: pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, setting: Mapping[str, Any]) -> None:
+def write(
+    frame: pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, setting: Mapping[str, Any]
+) -> None:
     """Write atomically: to a temporary file beside ``path``, then `os.replace`."""
     ...
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scb import tables
-from scb.algorithm import rates, train
+from scb.algorithm import optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
@@ -14,7 +14,6 @@ from scb.experiments.common import (
     stream_of,
     write_states,
 )
-from scb.optim import ProximalGradient
 from scb.task import Task
 from scb.transformer import LinearTransformer
 
@@ -25,9 +24,7 @@ def main(options: Arguments) -> None:
     """Train, log and write the state at the end."""
     tasks = Task.load(options.tasks).to(set_up(options))
     model = LinearTransformer.initial(tasks)
-    optimizer = ProximalGradient(
-        model.value, model.columns, tasks.stationary, **rates(tasks, options.rate)
-    )
+    steps = optimizers(tasks, model, options.rate)
     curves = Curves(tasks, [NAME], NAME, options.log_interval, options.steps)
 
     def observe(step: int) -> None:
@@ -35,7 +32,7 @@ def main(options: Arguments) -> None:
             curves.record(step, **iterate(tasks, model.value, model.columns))
 
     stream = stream_of(tasks, options.seed)
-    train(model, [optimizer], stream, range(options.steps), options.batch, observe)
+    train(model, steps, stream, range(options.steps), options.batch, observe)
     observe(options.steps)
 
     setting = tables.setting(options.tasks) | {

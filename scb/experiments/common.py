@@ -48,7 +48,9 @@ def set_up(options: Arguments) -> torch.device:
     if options.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device is {options.device}, but no CUDA device is there: use cpu or auto")
+        raise ValueError(
+            f"device is {options.device}, but no CUDA device is there: use cpu or auto"
+        )
     return torch.device(options.device)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from scb import tables
-from scb.algorithm import rates, sparsify, switch_threshold, train
+from scb.algorithm import optimizers, sparsify, switch_threshold, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
@@ -20,7 +20,6 @@ from scb.experiments.common import (
     stream_of,
     write_states,
 )
-from scb.optim import ProximalGradient
 from scb.task import Task
 from scb.transformer import LinearTransformer
 
@@ -42,9 +41,7 @@ def main(options: Arguments) -> None:
     sparse = sparsify(columns, switch_threshold(tasks, value).to(columns))
     columns = torch.where(threshold[..., None, None] > 0, sparse, columns)  # (G, R, N, T)
     model = LinearTransformer(value.expand(len(names), *value.shape), columns)
-    optimizer = ProximalGradient(
-        model.value, model.columns, tasks.stationary, **rates(tasks, rate), penalty=penalty
-    )
+    steps = optimizers(tasks, model, rate, penalty)
     curves = Curves(tasks, names, "train", options.log_interval, options.steps)
 
     def observe(step: int) -> None:
@@ -52,7 +49,7 @@ def main(options: Arguments) -> None:
             curves.record(step, **iterate(tasks, model.value, model.columns))
 
     stream = stream_of(tasks, options.seed)
-    train(model, [optimizer], stream, range(first, options.steps), options.batch, observe)
+    train(model, steps, stream, range(first, options.steps), options.batch, observe)
     observe(options.steps)
 
     setting = tables.setting(options.state) | {
@@ -63,9 +60,7 @@ def main(options: Arguments) -> None:
         },
     }
     tables.write(curves.frame(), options.curves, tables.CURVES, setting)
-    write_states(
-        options.state_output, names, options.steps, model.value, model.columns, setting
-    )
+    write_states(options.state_output, names, options.steps, model.value, model.columns, setting)
 
 
 if __name__ == "__main__":
