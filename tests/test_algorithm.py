@@ -26,14 +26,14 @@ def test_minibatch_gradient_has_the_closed_form_expectation(make_task, make_stre
     """Every entry within 5.5 standard errors of the paper's formula (section 4).
 
     False alarm below 1e-5: 2 x (9 + 60) entries at 4e-8 each, standard errors from the
-    200 batches themselves.
+    400 batches themselves.
     """
     task = make_task(3, 20)
     value, columns = make_iterate(task)
     model, stream = LinearTransformer(value, columns), make_stream(task)
     mu = task.stationary
     value_gradients, attention_gradients = [], []
-    for step in range(200):
+    for step in range(400):
         batch = stream.batch(step, 1000)
         model.zero_grad()
         squared_loss(model(batch), batch.targets).sum().backward()
