@@ -17,6 +17,10 @@ from scb.stream import Batch
 
 def kernel_for(columns: Tensor) -> ModuleType:
     """The kernel that serves this tensor: the one place that chooses."""
+    if columns.device.type == "cpu":
+        from scb.kernels import cpu
+
+        return cpu
     return reference
 
 

@@ -248,3 +248,12 @@ class Batch:
     def tokens(self) -> Tensor:
         """Context tokens, shape (R, B, T), uint8 or int32; generated at first use."""
         return self.stream.tokens(self.step, self.first, self.size)
+
+    @property
+    def generated(self) -> bool:
+        """Whether the context tokens are there already."""
+        return "tokens" in self.__dict__
+
+    def keep(self, tokens: Tensor) -> None:
+        """Take the context tokens from a kernel that generated them on its way."""
+        self.__dict__["tokens"] = tokens
