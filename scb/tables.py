@@ -6,8 +6,8 @@ computed at (N, T, B, rates, ...), so that figures and captions read nothing els
 
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +105,12 @@ def write(
     # Pandas' own metadata names library versions: without it, equal tables are equal files.
     table = table.replace_schema_metadata({SETTING: json.dumps(dict(setting), sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, temporary, compression="zstd")
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -123,8 +121,9 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     TableError
         One line naming the file and the fault.
     """
-    table = _open(Path(path)).read()
-    _check_names(Path(path), table.column_names, schema)
+    with _opened(path) as file:
+        table = file.read()
+    _check_names(path, table.column_names, schema)
     for field in schema:
         found = table.schema.field(field.name).type
         if found != field.type:
@@ -140,16 +139,20 @@ def setting(path: Path) -> dict[str, Any]:
     TableError
         If the file is missing, truncated or without a setting.
     """
-    metadata = _open(Path(path)).schema_arrow.metadata or {}
+    with _opened(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     if SETTING not in metadata:
         raise TableError(f"{path}: no setting is stored with the table")
     found: dict[str, Any] = json.loads(metadata[SETTING])
     return found
 
 
-def _open(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """The file, open; whatever is wrong with it as a `TableError`."""
     try:
-        return pq.ParquetFile(path)
+        with pq.ParquetFile(path) as file:
+            yield file
     except FileNotFoundError:
         raise TableError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError) as fault:
