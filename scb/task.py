@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from scb import tables
 from scb.geometry import squared_norm
 
 MAX_STATES = 65536
@@ -232,8 +233,6 @@ class Task:
 
     def save(self, path: Path) -> None:
         """Write the task(s) to Parquet, one row per replicate and state."""
-        from scb import tables  # here: its curve tables list the metrics, which need Task
-
         replicates, states, sparsity = len(self.seeds), self.states, self.sparsity
         rows = replicates * states
         columns = {
@@ -254,8 +253,6 @@ class Task:
     @classmethod
     def load(cls, path: Path) -> "Task":
         """Read what `save` wrote; always with a replicate dimension."""
-        from scb import tables
-
         frame = tables.read(path, tables.TASKS).sort_values(["replicate", "state"])
         states, length = int(frame["states"].iloc[0]), int(frame["length"].iloc[0])
 

@@ -78,8 +78,7 @@ def write_states(
     setting: dict[str, Any],
 ) -> None:
     """Write iterates of shape (G, R, N, N) and (G, R, N, T) to a table of `tables.STATES`."""
-    conditions, replicates, states, length = columns.shape
-    index = np.indices((conditions, replicates, states)).reshape(3, -1)
+    index = np.indices(columns.shape[:-1]).reshape(3, -1)
 
     def lists(rows: Tensor) -> pa.Array:
         flat = rows.detach().float().cpu().contiguous().numpy()
