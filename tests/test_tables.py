@@ -68,11 +68,11 @@ def test_an_arrow_table_and_any_column_order_will_do(tmp_path):
 
 
 def test_curves_hold_every_metric_twice_and_nulls_once_diverged(tmp_path):
-    assert set(METRICS) | {f"normalised_{name}" for name in METRICS} <= set(CURVES.names)
+    assert set(MEASURED) <= set(CURVES.names)
     tables.write(curves_frame(), tmp_path / "curves.parquet", CURVES, {})
     found = tables.read(tmp_path / "curves.parquet", CURVES)
-    assert found.loc[0, METRICS[0]] == 0.1
-    assert found.loc[1, list(METRICS)].isna().all()
+    assert found.loc[0, MEASURED[0]] == 0.1
+    assert found.loc[1, list(MEASURED)].isna().all()
 
 
 def test_a_diverged_state_keeps_its_nans(tmp_path):
