@@ -1,0 +1,43 @@
+"""What all rules share. Settings reach a job as `params`, code as `input.modules`."""
+
+import os
+import sys
+
+from workflow.imports import module_files
+from workflow.settings import look_up, optimizer_options, options
+
+TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
+SIMULATION = ["simulation_100", "simulation_500"]
+FIGURES = [
+    "fig1_convergence",
+    "fig2_softmax_vs_linear",
+    "fig3_signals",
+    "fig4_similarity",
+    "fig5_vocabulary",
+    "fig6_simulation",
+]
+
+# The number of GPUs of a job that trains: none unless the settings insist on one.
+GPU = int(config["device"].startswith("cuda"))
+
+# Jobs run the Python that runs Snakemake, whether its environment is active or not.
+os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+
+
+def settings(**keys):
+    """Params function: command-line options, each from the setting at a dotted key.
+
+    One list, because Snakemake compares the set of a job's params without their names: of
+    two settings that trade values, or one that takes the value of another, it would not see.
+    Neither device nor threads belong here: results do not depend on them.
+    """
+
+    def read(wildcards):
+        return options(
+            {
+                name: look_up(config, key.format(**dict(wildcards.items())))
+                for name, key in keys.items()
+            }
+        )
+
+    return read
