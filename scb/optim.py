@@ -4,8 +4,6 @@ With penalty 0 this is the plain preconditioned projected step, which is what *S
 means in every comparison of this project.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -45,77 +43,81 @@ def project_columns(columns: Tensor) -> Tensor:
     return columns + (1 - columns.sum(-1, keepdim=True)) / columns.shape[-1]
 
 
-class ProximalGradient(torch.optim.Optimizer):
-    """Proximal steps on A and preconditioned steps on V, for all replicates at once.
+def _per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
+    """Checked rate of shape (..., R, 1, 1) in the dtype and on the device of ``like``."""
+    rate = torch.as_tensor(rate)
+    if not bool((rate > 0).all() if positive else (rate >= 0).all()):
+        raise ValueError(f"{name} must be {'positive' if positive else 'at least 0'}, not {rate}")
+    return rate.to(like)[..., None, None]
 
-    One step is ``V <- V - eta_V G_V`` and, for each column of A: the raw gradient step
-    ``a' = a - (eta_A / mu_k) g_a^(k)``, the soft threshold at ``penalty`` (lambda itself,
-    not eta lambda), the projection back on ``1^T a = 1``. At penalty 0 the last two
-    amount to ``a - eta_A G_a^(k)`` with ``G_a^(k) = (1/mu_k) (I - 1 1^T / T) g_a^(k)``.
+
+class ValueGradient(torch.optim.Optimizer):
+    """Preconditioned steps on the value matrix, ``V <- V - eta_V G_V``.
 
     Parameters
     ----------
     value : Parameter, shape (..., R, N, N)
-    columns : Parameter, shape (..., R, N, T)
     stationary : Tensor, shape (R, N)
-    value_rate, attention_rate : float or Tensor broadcastable to (..., R)
-        eta_V and eta_A, positive.
-    penalty : float or Tensor broadcastable to (..., R)
-        lambda, not negative.
+    rate : float or Tensor broadcastable to (..., R)
+        eta_V, positive.
 
     Raises
     ------
     ValueError
-        If a rate is not positive or the penalty is negative.
+        If a rate is not positive.
+    """
+
+    def __init__(self, value: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
+        self._stationary = stationary.to(value)
+        super().__init__([value], {"lr": _per_matrix("rate", rate, value)})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step from the parameter's ``.grad``."""
+        (group,) = self.param_groups
+        (value,) = group["params"]
+        value -= group["lr"] * precondition_value(value.grad, self._stationary)
+
+
+class ProximalGradient(torch.optim.Optimizer):
+    """Preconditioned proximal steps on the attention, column by column.
+
+    The raw gradient step ``a' = a - (eta_A / mu_k) g_a^(k)``, the soft threshold at
+    ``penalty`` (lambda itself, not eta lambda), the projection back on ``1^T a = 1``. At
+    penalty 0 the three amount to ``a - eta_A G_a^(k)`` with the preconditioned, projected
+    gradient ``G_a^(k) = (1/mu_k) (I - 1 1^T / T) g_a^(k)``.
+
+    Parameters
+    ----------
+    columns : Parameter, shape (..., R, N, T)
+        A transposed.
+    stationary : Tensor, shape (R, N)
+    rate : float or Tensor broadcastable to (..., R)
+        eta_A, positive.
+    penalty : float or Tensor broadcastable to (..., R)
+        lambda, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If a rate is not positive or a penalty negative.
     """
 
     def __init__(
-        self,
-        value: nn.Parameter,
-        columns: nn.Parameter,
-        stationary: Tensor,
-        *,
-        value_rate: Rate,
-        attention_rate: Rate,
-        penalty: Rate = 0.0,
+        self, columns: nn.Parameter, stationary: Tensor, rate: Rate, penalty: Rate = 0.0
     ) -> None:
-        for name, rate in (("value_rate", value_rate), ("attention_rate", attention_rate)):
-            if not bool(torch.as_tensor(rate).gt(0).all()):
-                raise ValueError(f"{name} must be positive, not {rate}")
-        if not bool(torch.as_tensor(penalty).ge(0).all()):
-            raise ValueError(f"penalty must not be negative, not {penalty}")
-
-        def expand(rate: Rate) -> Tensor:
-            return torch.as_tensor(rate, dtype=value.dtype, device=value.device)[..., None, None]
-
-        groups = [
-            {"params": [value], "step": self._step_value, "lr": expand(value_rate)},
-            {
-                "params": [columns],
-                "step": self._step_attention,
-                "lr": expand(attention_rate),
-                "penalty": expand(penalty),
-            },
-        ]
-        self._stationary = stationary.to(value)
-        super().__init__(groups, {})
+        self._stationary = stationary.to(columns)
+        lr = _per_matrix("rate", rate, columns)
+        threshold = _per_matrix("penalty", penalty, columns, positive=False)
+        self._penalised = bool(threshold.any())
+        super().__init__([columns], {"lr": lr, "penalty": threshold})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """One step on both parameters from their ``.grad``."""
-        if closure is not None:
-            raise ValueError("closure must be None: a step uses the gradients it finds")
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    group["step"](parameter, group)
-
-    def _step_value(self, value: Tensor, group: dict[str, Any]) -> None:
-        value -= group["lr"] * precondition_value(value.grad, self._stationary)  # type: ignore[arg-type]
-
-    def _step_attention(self, columns: Tensor, group: dict[str, Any]) -> None:
-        scale = group["lr"] / self._stationary[..., None]  # (..., R, N, 1)
-        columns -= scale * columns.grad
-        if bool(group["penalised"]):
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step from the parameter's ``.grad``."""
+        (group,) = self.param_groups
+        (columns,) = group["params"]
+        columns -= group["lr"] / self._stationary[..., None] * columns.grad
+        if self._penalised:
             columns.copy_(soft_threshold(columns, group["penalty"]))
         columns.copy_(project_columns(columns))

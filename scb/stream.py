@@ -14,22 +14,28 @@ A word u becomes a draw from cumulative probabilities c_0 <= c_1 <= ... by
 counting thresholds ``round(2**32 c_i) <= u``: an inverse CDF in integers.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
+from scb.philox import MASK, Words, philox4x32
 from scb.task import Task
 
 CONTEXT, HEAD = 0, 1
 """Last counter word: what the block is for."""
 
-MAX_STATES = 65536
-"""Largest vocabulary: tokens are kept as uint8 up to 256 states, as int32 above."""
+CPU_CHUNK, GPU_CHUNK = 2**15, 2**22
+"""Philox blocks at a time (on a CPU: per thread, so that intermediates stay in its cache)."""
 
 
 def thresholds(probabilities: Tensor) -> Tensor:
     """Integer thresholds of the distributions along the last dimension.
+
+    Computed on the CPU, wherever the probabilities live, so that they are the same
+    integers on every device.
 
     Parameters
     ----------
@@ -39,7 +45,61 @@ def thresholds(probabilities: Tensor) -> Tensor:
     -------
     Tensor, shape (..., N - 1), int64, non-decreasing, in [0, 2**32]
     """
-    ...
+    cumulative = probabilities.detach().cpu().double().cumsum(-1)[..., :-1]
+    return (cumulative * 2**32).round().long().clamp_(0, 2**32)
+
+
+class Guide:
+    """Inverse CDF of R distributions at 32-bit words: one table lookup if they allow it.
+
+    The leading bits of a word select a bucket. Where no bucket has more than one
+    threshold strictly inside, ``first * width + width - threshold`` (relative to the
+    bucket's start) is all there is to know of a bucket: adding the remaining bits of the
+    word carries into the token exactly when the word reaches the threshold. Other
+    distributions (states of almost no probability) are searched.
+
+    Parameters
+    ----------
+    thresholds : Tensor, shape (R, N - 1), int64
+    """
+
+    MAX_BITS = 16
+
+    def __init__(self, thresholds: Tensor):
+        self.thresholds = thresholds.contiguous()
+        self.table: Tensor | None = None
+        for bits in range(self.MAX_BITS + 1):
+            self.shift = 32 - bits
+            width = 1 << self.shift
+            starts = torch.arange(1 << bits, device=thresholds.device) * width
+            starts = starts.expand(len(thresholds), -1).contiguous()  # (R, buckets)
+            first = torch.searchsorted(self.thresholds, starts, right=True)
+            last = torch.searchsorted(self.thresholds, starts + (width - 1), right=True)
+            if (last - first <= 1).all():
+                ends = torch.nn.functional.pad(self.thresholds, (0, 1), value=2**33)
+                inside = (ends.gather(-1, first) - starts).clamp(max=width)
+                self.table = first * width + (width - inside)  # (R, buckets)
+                break
+
+    def __call__(self, words: Tensor, replicates: slice = slice(None)) -> Tensor:
+        """Draws of the ``replicates`` at ``words``, shape (r, ...), consumed; int64."""
+        flat = words.reshape(len(words), -1)
+        if self.table is None:
+            return torch.searchsorted(self.thresholds[replicates], flat, right=True).view_as(words)
+        found = self.table[replicates].gather(-1, flat >> self.shift)
+        found += flat.bitwise_and_((1 << self.shift) - 1)
+        return found.bitwise_right_shift_(self.shift).view_as(words)
+
+
+def _choose(rows: Tensor, choice: Tensor, words: Tensor) -> Tensor:
+    """Draws at ``words`` (R, B) from the distributions ``choice`` (R, B) of ``rows`` (R, M, N)."""
+    index = choice[..., None].expand(*choice.shape, rows.shape[-1])
+    return (rows.gather(-2, index) <= words[..., None]).sum(-1)  # (R, B)
+
+
+def _chunks(extent: int, size: int) -> Iterator[slice]:
+    for start in range(0, extent, size):
+        yield slice(start, min(start + size, extent))
 
 
 class Stream:
@@ -51,15 +111,106 @@ class Stream:
     seeds : sequence of R ints in [0, 2**63)
         Stream seed of each replicate.
     device : torch device on which samples are wanted
+
+    Attributes
+    ----------
+    tasks, seeds, device : as given; the tasks moved to the device
+    states, length, sparsity : int
+        N, T and Q.
+    guide : Guide
+        Of the tokens and queries; its ``thresholds`` (R, N - 1) are those of mu.
+    dtype : torch dtype of the tokens
     """
+
+    def __init__(
+        self, tasks: Task, seeds: Sequence[int], device: torch.device | str = "cpu"
+    ) -> None:
+        if tasks.stationary.ndim != 2:
+            raise ValueError("tasks has no replicate dimension: stack single tasks (Task.stack)")
+        if len(seeds) != len(tasks.stationary):
+            raise ValueError(
+                f"seeds has {len(seeds)} entries: "
+                f"one for each of the {len(tasks.stationary)} replicates is needed"
+            )
+        for seed in seeds:
+            if not 0 <= seed < 2**63:
+                raise ValueError(f"seeds contains {seed}: seeds must be in [0, 2**63)")
+        self.seeds = tuple(int(seed) for seed in seeds)
+        self.device = torch.device(device)
+        self.tasks = tasks.to(self.device)
+        self.states, self.length, self.sparsity = tasks.states, tasks.length, tasks.sparsity
+        self.dtype = torch.uint8 if self.states <= 256 else torch.int32
+        self.guide = Guide(thresholds(tasks.stationary).to(self.device))
+        self._sources = thresholds(tasks.weights.mT).to(self.device)  # (R, N, Q - 1)
+        self._targets = thresholds(tasks.transition.mT).to(self.device)  # (R, N, N - 1)
+        seed_words = torch.tensor(self.seeds, device=self.device)
+        self._key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
     def batch(self, step: int, size: int, first: int = 0) -> "Batch":
         """Samples ``first .. first + size - 1`` of ``step``."""
-        ...
+        samples = self._samples(step, first, size)
+        words = self._words(0, samples, step, HEAD)  # each (R, B)
+        queries = self.guide(words[0])
+        choice = _choose(self._sources, queries, words[1])[..., None]  # (R, B, 1), in 0..Q-1
+        supports = self.tasks.positions.mT  # (R, N, Q)
+        index = queries[..., None].expand(*queries.shape, self.sparsity)
+        sources = supports.gather(-2, index).gather(-1, choice)[..., 0]  # (R, B)
+        tokens = self._tokens_at(sources, samples, step)  # (R, B)
+        targets = _choose(self._targets, tokens, words[2])
+        return Batch(self, step, first, size, queries, targets, sources)
 
     def tokens(self, step: int, first: int, size: int) -> Tensor:
         """Context tokens, shape (R, size, T); intermediates are bounded by chunks."""
-        ...
+        samples = self._samples(step, first, size)
+        blocks = torch.arange(-(-self.length // 4), device=self.device)
+        tokens = torch.empty(
+            len(self.seeds), size, self.length, dtype=self.dtype, device=self.device
+        )
+        on_cpu = self.device.type == "cpu"
+        chunk = CPU_CHUNK * torch.get_num_threads() if on_cpu else GPU_CHUNK
+        rows = max(1, chunk // len(blocks))  # samples of a replicate in a chunk
+        for group in _chunks(len(self.seeds), max(1, rows // size)):
+            for some in _chunks(size, rows):
+                for part in _chunks(len(blocks), chunk):
+                    words = self._words(blocks[part], samples[some, None], step, CONTEXT, group)
+                    shape = *words[0].shape, 4
+                    draws = torch.empty(shape, dtype=self.dtype, device=self.device)
+                    for lane, word in enumerate(words):
+                        draws[..., lane] = self.guide(word, group)
+                    start, stop = 4 * part.start, min(4 * part.stop, self.length)
+                    tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
+        return tokens
+
+    def _samples(self, step: int, first: int, size: int) -> Tensor:
+        """Indices of the samples, checked: they must fit their counter word."""
+        if not 0 <= step < 2**32:
+            raise ValueError(f"step is {step}: it must be in [0, 2**32)")
+        if size < 1:
+            raise ValueError(f"size is {size}: a batch holds at least one sample")
+        if not 0 <= first <= 2**32 - size:
+            raise ValueError(f"first is {first}: samples must be in [0, 2**32)")
+        return torch.arange(first, first + size, device=self.device)
+
+    def _words(
+        self,
+        blocks: Tensor | int,
+        samples: Tensor,
+        step: int,
+        purpose: int,
+        replicates: slice = slice(None),
+    ) -> Words:
+        """Random words of the counter blocks; each (R, ...), blocks and samples broadcast."""
+        shape = -1, *(1 for _ in samples.shape)
+        key = self._key[0][replicates].view(shape), self._key[1][replicates].view(shape)
+        block, third, last = (
+            torch.as_tensor(word, device=self.device) for word in (blocks, step, purpose)
+        )
+        return philox4x32((block, samples, third, last), key)
+
+    def _tokens_at(self, positions: Tensor, samples: Tensor, step: int) -> Tensor:
+        """Context tokens at one position of each sample: all arguments and result (R, B)."""
+        words = torch.stack(self._words(positions // 4, samples, step, CONTEXT), -1)  # (R, B, 4)
+        return self.guide(words.gather(-1, (positions % 4)[..., None])[..., 0])
 
 
 @dataclass(frozen=True)
@@ -74,6 +225,8 @@ class Batch:
         k = x_{T+1}.
     targets : Tensor, shape (R, B), int64
         x_o, drawn from column x_s of P with s from column k of Q.
+    sources : Tensor, shape (R, B), int64
+        s, which no model sees.
     """
 
     stream: Stream
@@ -82,8 +235,9 @@ class Batch:
     size: int
     queries: Tensor
     targets: Tensor
+    sources: Tensor
 
     @cached_property
     def tokens(self) -> Tensor:
         """Context tokens, shape (R, B, T), uint8 or int32; generated at first use."""
-        ...
+        return self.stream.tokens(self.step, self.first, self.size)

@@ -4,26 +4,75 @@ A table is written whole or not at all. Its file metadata carries the *setting* 
 computed at (N, T, B, rates, ...), so that figures and captions read nothing else.
 """
 
+import json
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from scb.metrics import METRICS
 
-TASKS: pa.Schema
+SETTING = b"setting"
+"""Key of the file metadata under which the setting is kept, as JSON."""
+
+
+def _required(**types: pa.DataType) -> list[pa.Field]:
+    return [pa.field(name, type_, nullable=False) for name, type_ in types.items()]
+
+
+_FLOATS, _INDICES = pa.list_(pa.float64()), pa.list_(pa.int64())
+
+TASKS: pa.Schema = pa.schema(
+    _required(
+        seed=pa.int64(),
+        states=pa.int32(),
+        length=pa.int64(),
+        sparsity=pa.int32(),
+        replicate=pa.int32(),
+        state=pa.int32(),
+        stationary=pa.float64(),
+        transition=_FLOATS,
+        positions=_INDICES,
+        weights=_FLOATS,
+    )
+)
 """One row per replicate and state k: seed, states, length, sparsity, replicate, state,
 stationary, transition (column k), positions, weights (column k of Q)."""
 
-CURVES: pa.Schema
+CURVES: pa.Schema = pa.schema(
+    [
+        *_required(
+            optimizer=pa.string(),
+            replicate=pa.int32(),
+            step=pa.int32(),
+            stage=pa.string(),
+            diverged=pa.bool_(),
+        ),
+        *(pa.field(name, pa.float64()) for name in METRICS),
+        *(pa.field(f"normalised_{name}", pa.float64()) for name in METRICS),
+        *_required(bayes_loss=pa.float64()),
+    ]
+)
 """One row per optimizer, replicate and logged step. Columns: optimizer (string),
 replicate (int32), step (int32), stage (string: boost or train), diverged (bool), every
 metric of `METRICS`, every metric again as ``normalised_<metric>`` (Stage 3 applied to
 that iterate), bayes_loss (float64). Metrics are null once diverged."""
 
-STATES: pa.Schema
+STATES: pa.Schema = pa.schema(
+    _required(
+        optimizer=pa.string(),
+        replicate=pa.int32(),
+        step=pa.int32(),
+        state=pa.int32(),
+        value=_FLOATS,
+        attention=_FLOATS,
+    )
+)
 """One row per optimizer, replicate and state k: optimizer, replicate, step, state,
 value (list: column k of V), attention (list: column k of A)."""
 
@@ -32,9 +81,38 @@ class TableError(ValueError):
     """A Parquet file that is missing, truncated or of another schema."""
 
 
-def write(frame: pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, setting: Mapping[str, Any]) -> None:
-    """Write atomically: to a temporary file beside ``path``, then `os.replace`."""
-    ...
+def write(
+    frame: pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, setting: Mapping[str, Any]
+) -> None:
+    """Write atomically: to a temporary file beside ``path``, then `os.replace`.
+
+    Raises
+    ------
+    TableError
+        If the frame does not fit the schema; ``path`` is left as it was.
+    """
+    path = Path(path)
+    names = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
+    _check_names(path, names, schema)
+    try:
+        if isinstance(frame, pa.Table):
+            table = frame.select(schema.names).cast(schema)
+        else:
+            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        table.validate(full=True)
+    except (pa.ArrowException, ValueError) as fault:
+        raise TableError(f"{path}: the frame does not fit the schema: {fault}") from fault
+    # Pandas' own metadata names library versions: without it, equal tables are equal files.
+    table = table.replace_schema_metadata({SETTING: json.dumps(dict(setting), sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -45,9 +123,47 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     TableError
         One line naming the file and the fault.
     """
-    ...
+    table = _open(Path(path)).read()
+    _check_names(Path(path), table.column_names, schema)
+    for field in schema:
+        found = table.schema.field(field.name).type
+        if found != field.type:
+            raise TableError(f"{path}: column {field.name} is {found}, not {field.type}")
+    return table.select(schema.names).to_pandas()
 
 
 def setting(path: Path) -> dict[str, Any]:
-    """The setting that `write` stored with the table."""
-    ...
+    """The setting that `write` stored with the table.
+
+    Raises
+    ------
+    TableError
+        If the file is missing, truncated or without a setting.
+    """
+    metadata = _open(Path(path)).schema_arrow.metadata or {}
+    if SETTING not in metadata:
+        raise TableError(f"{path}: no setting is stored with the table")
+    found: dict[str, Any] = json.loads(metadata[SETTING])
+    return found
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError) as fault:
+        first = str(fault).splitlines()[0]
+        raise TableError(f"{path}: not a complete Parquet file: {first}") from fault
+
+
+def _check_names(path: Path, names: list[str], schema: pa.Schema) -> None:
+    missing = [name for name in schema.names if name not in names]
+    extra = [name for name in names if name not in schema.names]
+    if missing or extra:
+        faults = [
+            f"{fault} {', '.join(columns)}"
+            for fault, columns in (("lacks", missing), ("has unknown", extra))
+            if columns
+        ]
+        raise TableError(f"{path}: the table {' and '.join(faults)}")

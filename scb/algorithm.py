@@ -1,0 +1,225 @@
+"""The paper's three-stage algorithm (section 3) and the pieces of it.
+
+Stage 1 boosts the signals with plain preconditioned steps, Stage 2 keeps A sparse with
+a threshold and then proximal steps, Stage 3 rounds A and fits V to it.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from scb.metrics import AttentionStatistics, attention_signal, value_signal
+from scb.optim import ProximalGradient, Rate, ValueGradient, project_columns
+from scb.progress import progress
+from scb.stream import Stream
+from scb.task import Task
+from scb.transformer import LinearTransformer, SoftmaxTransformer, squared_loss
+
+Model = LinearTransformer | SoftmaxTransformer
+
+
+def sparsify(columns: Tensor, threshold: Tensor) -> Tensor:
+    """Entry of Stage 2: keep entries of at least ``threshold``, zero the rest, project.
+
+    The paper assumes positive signals and keeps ``a_t >= threshold``; here the size
+    decides, so that a run whose signals came out negative is treated alike.
+
+    Parameters
+    ----------
+    columns : Tensor, shape (..., N, T)
+    threshold : Tensor, shape (...)
+        At least 0.
+    """
+    kept = torch.where(columns.abs() >= threshold[..., None, None], columns, 0.0)
+    return project_columns(kept)
+
+
+def switch_threshold(task: Task, value: Tensor) -> Tensor:
+    """Threshold ``|alpha_V| / (2Q)`` of the stage switch, shape (...).
+
+    Of the paper's order alpha_V / Q; the factor is our reading. An oracle quantity:
+    alpha_V is measured against the true P.
+    """
+    return value_signal(task, value.double()).abs() / (2 * task.sparsity)
+
+
+def round_columns(columns: Tensor, sparsity: int, constant: float = 0.5) -> Tensor:
+    """Stage 3 for A: keep ``a_t >= c/Q`` and divide each column by its sum.
+
+    A column with nothing that large stays uniform.
+
+    Parameters
+    ----------
+    columns : Tensor, shape (..., N, T)
+    sparsity : int
+        Q.
+    constant : float
+        c; the default is our reading.
+    """
+    kept = torch.where(columns >= constant / sparsity, columns, 0.0)
+    total = kept.sum(-1, keepdim=True)  # (..., N, 1)
+    uniform = 1 / columns.shape[-1]
+    return torch.where(total > 0, kept / torch.where(total > 0, total, 1.0), uniform)
+
+
+def refit_value(task: Task, attention: AttentionStatistics) -> Tensor:
+    """Stage 3 for V: the least-squares solution on the population loss, given A.
+
+    With ``1^T a = 1``, ``o = sum_k mu_k <q, a>`` and ``p = sum_k mu_k |a|^2`` the normal
+    equations ``E[e_o s^T] = V E[s s^T]`` read
+    ``o P D + (1 - o) mu mu^T = V (p D + (1 - p) mu mu^T)``; as ``P mu = mu`` and
+    ``1^T D = mu^T``, they are solved by ``V = r P + (1 - r) mu 1^T`` with ``r = o / p``.
+    So the refit knows P: only the scale r is left to the quality of A.
+
+    Parameters
+    ----------
+    task : Task
+    attention : AttentionStatistics of shape (..., R, N)
+
+    Returns
+    -------
+    Tensor, shape (..., R, N, N), float64
+    """
+    overlap = (task.stationary * attention.overlap).sum(-1)
+    square = (task.stationary * attention.square).sum(-1)
+    ratio = (overlap / square)[..., None, None]
+    return ratio * task.transition + (1 - ratio) * task.stationary[..., None]
+
+
+def normalise(task: Task, columns: Tensor) -> tuple[Tensor, AttentionStatistics]:
+    """Stage 3 applied to an iterate: the refitted V and the statistics of the rounded A."""
+    rounded = round_columns(columns, task.sparsity)
+    statistics = AttentionStatistics.of(task, rounded)
+    return refit_value(task, statistics), statistics
+
+
+def optimizers(
+    task: Task, model: LinearTransformer, rate: Rate, penalty: Rate = 0.0
+) -> list[torch.optim.Optimizer]:
+    """The paper's steps on (V, A), with ``eta_V = eta / K_Q`` and ``eta_A = eta / K_P``.
+
+    Parameters
+    ----------
+    task : Task of R replicates
+    model : LinearTransformer
+    rate : float or Tensor broadcastable to (..., R)
+        eta.
+    penalty : float or Tensor broadcastable to (..., R)
+        lambda; 0 is what *SGD* means in every comparison.
+    """
+    return [
+        ValueGradient(model.value, task.stationary, rate / task.attention_energy),
+        ProximalGradient(model.columns, task.stationary, rate / task.transition_energy, penalty),
+    ]
+
+
+def train(
+    model: Model,
+    optimizers: Sequence[torch.optim.Optimizer],
+    stream: Stream,
+    steps: range,
+    batch_size: int,
+    observe: Callable[[int], bool | None] | None = None,
+) -> int:
+    """Online training: one step on a fresh mini-batch for each index in ``steps``.
+
+    Parameters
+    ----------
+    model : LinearTransformer or SoftmaxTransformer
+    optimizers : torch optimizers that together hold the model's parameters
+    stream : Stream
+    steps : range
+        Indices of the steps; the same index is the same mini-batch, so a run goes on
+        where an earlier one ended.
+    batch_size : int
+        B.
+    observe : function of the step, optional
+        Called before each step; training ends when it returns True.
+
+    Returns
+    -------
+    int
+        The step to go on from.
+    """
+    for step in progress(steps, "training"):
+        if observe is not None and observe(step):
+            return step
+        batch = stream.batch(step, batch_size)
+        model.zero_grad()
+        squared_loss(model(batch), batch.targets).sum().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    return steps.stop
+
+
+def learn(
+    task: Task,
+    stream: Stream,
+    *,
+    batch_size: int,
+    boost_rate: float,
+    rate: float,
+    penalty: float,
+    max_steps: int,
+    check_every: int = 10,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Tensor, Tensor, int]:
+    """The whole algorithm, each stage ended by its own signal.
+
+    Stage 1 ends once ``max(alpha_V, alpha_A) >= 1 / (QN)`` in absolute value, Stage 2
+    once ``(alpha_V + alpha_A) / 2 >= 1``, in the median over replicates; both signals
+    are oracle quantities.
+
+    Parameters
+    ----------
+    task : Task of R replicates
+    stream : Stream of the same task
+    batch_size : int
+    boost_rate, rate : float
+        eta of Stages 1 and 2.
+    penalty : float
+        lambda.
+    max_steps : int
+        Stages 1 and 2 together end here at the latest.
+    check_every : int
+        Steps between two looks at the signals.
+    dtype : torch.dtype
+
+    Returns
+    -------
+    value : Tensor, shape (R, N, N)
+    columns : Tensor, shape (R, N, T)
+        Rounded attention, transposed.
+    steps : int
+        Steps taken.
+    """
+    model = LinearTransformer.initial(task, dtype)
+
+    def signals() -> tuple[Tensor, Tensor]:
+        statistics = AttentionStatistics.of(task, model.columns.detach())
+        alpha_value = value_signal(task, model.value.detach().double())
+        return alpha_value, attention_signal(task, statistics)
+
+    def boosted(step: int) -> bool:
+        if step % check_every:
+            return False
+        strongest = torch.maximum(*(alpha.abs() for alpha in signals()))
+        return bool(strongest.median() >= 1 / (task.sparsity * task.states))
+
+    def converged(step: int) -> bool:
+        return step % check_every == 0 and bool((sum(signals()) / 2).abs().median() >= 1)
+
+    def stage(first: int, rate: float, penalty: float, ended: Callable[[int], bool]) -> int:
+        steps = range(first, max_steps)
+        return train(
+            model, optimizers(task, model, rate, penalty), stream, steps, batch_size, ended
+        )
+
+    switch = stage(0, boost_rate, 0.0, boosted)
+    with torch.no_grad():
+        threshold = switch_threshold(task, model.value).to(dtype)
+        model.columns.copy_(sparsify(model.columns, threshold))
+    end = stage(switch, rate, penalty, converged)
+    rounded = round_columns(model.columns.detach(), task.sparsity)
+    return refit_value(task, AttentionStatistics.of(task, rounded)), rounded, end

@@ -1,0 +1,1 @@
+"""One runnable module per compute rule: ``python -m scb.experiments.<stage> --help``."""

@@ -1,0 +1,81 @@
+"""Softmax against linear attention on the same tasks and stream (figure 2).
+
+V takes the same preconditioned steps in both models. The linear model's A takes the
+paper's plain steps (lambda = 0), the softmax model's logits those of Adam: their gradient
+carries a factor a_t, so no fixed rate serves both the uniform start and the end.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from scb import tables
+from scb.algorithm import optimizers, train
+from scb.curves import Curves
+from scb.experiments.common import (
+    Arguments,
+    arguments,
+    iterate,
+    run,
+    set_up,
+    stream_of,
+    write_states,
+)
+from scb.optim import ValueGradient
+from scb.task import Task
+from scb.transformer import LinearTransformer, SoftmaxTransformer
+
+
+def main(options: Arguments) -> None:
+    """Train both models one after the other, log and write their last states."""
+    tasks = Task.load(options.tasks).to(set_up(options))
+    stream = stream_of(tasks, options.seed)
+
+    linear = LinearTransformer.initial(tasks)
+    softmax = SoftmaxTransformer.initial(tasks)
+    steps = {
+        "linear": (linear, optimizers(tasks, linear, options.rate)),
+        "softmax": (
+            softmax,
+            [
+                ValueGradient(
+                    softmax.value, tasks.stationary, options.rate / tasks.attention_energy
+                ),
+                torch.optim.Adam([softmax.logits], lr=options.logit_rate),
+            ],
+        ),
+    }
+    frames, values, columns = [], [], []
+    for name, (model, optimizer) in steps.items():
+        curves = Curves(tasks, [name], "train", options.log_interval, options.steps)
+
+        def observe(step: int, model=model, curves=curves) -> None:  # type: ignore[no-untyped-def]
+            if curves.due(step):
+                curves.record(step, **iterate(tasks, model.value, model.columns))
+
+        train(model, optimizer, stream, range(options.steps), options.batch, observe)
+        observe(options.steps)
+        frames.append(curves.frame())
+        values.append(model.value)
+        columns.append(model.columns)
+
+    setting = tables.setting(options.tasks) | {
+        "batch": options.batch,
+        "steps": options.steps,
+        "rate": options.rate,
+        "logit_rate": options.logit_rate,
+    }
+    tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
+    state = torch.stack(values), torch.stack(columns)
+    write_states(options.states, list(steps), options.steps, *state, setting)
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__)
+    parser.add_argument("--tasks", type=Path, required=True)
+    parser.add_argument("--rate", type=float, required=True, help="eta")
+    parser.add_argument("--logit-rate", type=float, required=True, help="Adam's rate for W")
+    parser.add_argument("--curves", type=Path, required=True, help="output")
+    parser.add_argument("--states", type=Path, required=True, help="output")
+    run(main, parser)

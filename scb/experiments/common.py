@@ -1,0 +1,110 @@
+"""What the experiments share: arguments, device and threads, states, one-line faults."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from scb import tables
+from scb.algorithm import normalise
+from scb.metrics import AttentionStatistics
+from scb.seeds import derive
+from scb.stream import Stream
+from scb.task import Task
+
+Arguments = argparse.Namespace
+
+
+def arguments(description: str | None, *, trains: bool = True) -> argparse.ArgumentParser:
+    """Parser with the options that experiments have in common."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    parser.add_argument("--seed", type=int, required=True, help="root of all seeds")
+    if trains:
+        parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
+        parser.add_argument("--steps", type=int, required=True, help="last step, from 0")
+        parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")
+        parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+        parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> None:
+    """Parse the command line and run; bad input ends in one line and status 1."""
+    try:
+        main(parser.parse_args())
+    except (ValueError, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+def set_up(options: Arguments) -> torch.device:
+    """Set the number of threads and resolve the device."""
+    torch.set_num_threads(options.threads)
+    if options.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(
+            f"device is {options.device}, but no CUDA device is there: use cpu or auto"
+        )
+    return torch.device(options.device)
+
+
+def stream_of(tasks: Task, root: int) -> Stream:
+    """Stream of an experiment: replicate r draws from its own seed, whatever trains on it."""
+    seeds = [derive(root, "stream", replicate) for replicate in range(len(tasks.seeds))]
+    return Stream(tasks, seeds)
+
+
+def iterate(task: Task, value: Tensor, columns: Tensor) -> dict[str, Any]:
+    """Arguments of `Curves.record` for an iterate, with its normalised solution."""
+    value, columns = value.detach(), columns.detach()
+    return {
+        "iterate": (value, AttentionStatistics.of(task, columns)),
+        "normalised": normalise(task, columns),
+    }
+
+
+def write_states(
+    path: Path,
+    optimizers: list[str],
+    step: int,
+    value: Tensor,
+    columns: Tensor,
+    setting: dict[str, Any],
+) -> None:
+    """Write iterates of shape (G, R, N, N) and (G, R, N, T) to a table of `tables.STATES`."""
+    conditions, replicates, states, length = columns.shape
+    index = np.indices((conditions, replicates, states)).reshape(3, -1)
+
+    def lists(rows: Tensor) -> pa.Array:
+        flat = rows.detach().float().cpu().contiguous().numpy()
+        return pa.FixedSizeListArray.from_arrays(flat.ravel(), flat.shape[-1]).cast(
+            pa.list_(pa.float32())
+        )
+
+    table = pa.table(
+        {
+            "optimizer": pa.array(np.array(optimizers, dtype=object)[index[0]], pa.string()),
+            "replicate": pa.array(index[1], pa.int32()),
+            "step": pa.array(np.full(index.shape[1], step), pa.int32()),
+            "state": pa.array(index[2], pa.int32()),
+            "value": lists(value.mT),  # column k of V
+            "attention": lists(columns),  # column k of A
+        }
+    )
+    tables.write(table, path, tables.STATES, setting)
+
+
+def read_states(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
+    """Read what `write_states` wrote: optimizers, step, V (G, R, N, N), A^T (G, R, N, T)."""
+    frame = tables.read(path, tables.STATES)
+    optimizers = list(dict.fromkeys(frame["optimizer"]))
+    shape = len(optimizers), frame["replicate"].nunique(), frame["state"].nunique()
+    value = torch.from_numpy(np.stack(frame["value"].to_list())).reshape(*shape, -1)
+    columns = torch.from_numpy(np.stack(frame["attention"].to_list())).reshape(*shape, -1)
+    return optimizers, int(frame["step"].iloc[0]), value.mT, columns

@@ -1,0 +1,80 @@
+"""After Stage 1: several optimizers go on from one state, on one stream.
+
+All optimizers of a replicate see the same samples, so they are compared in pairs.
+"""
+
+from pathlib import Path
+
+import torch
+
+from scb import tables
+from scb.algorithm import optimizers, sparsify, switch_threshold, train
+from scb.curves import Curves
+from scb.experiments.common import (
+    Arguments,
+    arguments,
+    iterate,
+    read_states,
+    run,
+    set_up,
+    stream_of,
+    write_states,
+)
+from scb.task import Task
+from scb.transformer import LinearTransformer
+
+
+def main(options: Arguments) -> None:
+    """Branch, train, log and write the states at the end."""
+    device = set_up(options)
+    tasks = Task.load(options.tasks).to(device)
+    names = [name for name, *_ in options.optimizer]
+    if len(set(names)) < len(names):
+        raise ValueError(f"optimizer names are {names}: each may be used once")
+    rate, penalty, threshold = (
+        torch.tensor([float(row[i]) for row in options.optimizer], device=device)[:, None]
+        for i in (1, 2, 3)
+    )  # (G, 1) each
+
+    _, first, value, columns = read_states(options.state)
+    value, columns = value[0].to(device), columns[0].to(device)  # (R, N, N), (R, N, T)
+    sparse = sparsify(columns, switch_threshold(tasks, value).to(columns))
+    columns = torch.where(threshold[..., None, None] > 0, sparse, columns)  # (G, R, N, T)
+    model = LinearTransformer(value.expand(len(names), *value.shape), columns)
+    steps = optimizers(tasks, model, rate, penalty)
+    curves = Curves(tasks, names, "train", options.log_interval, options.steps)
+
+    def observe(step: int) -> None:
+        if curves.due(step) or step == first:
+            curves.record(step, **iterate(tasks, model.value, model.columns))
+
+    stream = stream_of(tasks, options.seed)
+    train(model, steps, stream, range(first, options.steps), options.batch, observe)
+    observe(options.steps)
+
+    setting = tables.setting(options.state) | {
+        "steps": options.steps,
+        "optimizers": {
+            name: {"rate": float(eta), "penalty": float(lam), "threshold": bool(float(keep))}
+            for name, eta, lam, keep in options.optimizer
+        },
+    }
+    tables.write(curves.frame(), options.curves, tables.CURVES, setting)
+    write_states(options.state_output, names, options.steps, model.value, model.columns, setting)
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__)
+    parser.add_argument("--tasks", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="end of Stage 1")
+    parser.add_argument(
+        "--optimizer",
+        nargs=4,
+        action="append",
+        required=True,
+        metavar=("NAME", "ETA", "LAMBDA", "THRESHOLD"),
+        help="THRESHOLD: 1 to threshold A at the stage switch, else 0; repeatable",
+    )
+    parser.add_argument("--curves", type=Path, required=True, help="output")
+    parser.add_argument("--state-output", type=Path, required=True, help="output")
+    run(main, parser)

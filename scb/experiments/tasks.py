@@ -1,0 +1,37 @@
+"""Draw the tasks of an experiment, one per replicate."""
+
+from pathlib import Path
+
+from scb.experiments.common import Arguments, arguments, run
+from scb.seeds import derive
+from scb.task import Task
+
+
+def main(options: Arguments) -> None:
+    """Draw and write the tasks."""
+    tasks = [
+        Task.sample(
+            options.states,
+            options.length,
+            options.sparsity,
+            derive(options.seed, "task", replicate),
+            sampler=options.sampler,
+            concentration=options.concentration,
+            weights=options.weights,
+        )
+        for replicate in range(options.replicates)
+    ]
+    Task.stack(tasks).save(options.output)
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__, trains=False)
+    parser.add_argument("--states", type=int, required=True, help="N")
+    parser.add_argument("--length", type=int, required=True, help="T")
+    parser.add_argument("--sparsity", type=int, required=True, help="Q")
+    parser.add_argument("--sampler", default="dirichlet", help="dirichlet or balanced")
+    parser.add_argument("--concentration", type=float, default=1.0)
+    parser.add_argument("--weights", default="uniform", help="uniform or drawn")
+    parser.add_argument("--replicates", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    run(main, parser)

@@ -1,0 +1,58 @@
+"""Shared small tasks and streams."""
+
+import pytest
+import torch
+
+from scb import Task
+from scb.seeds import derive
+from scb.stream import Stream
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def make_task():
+    """Tasks of one shape, a replicate each: ``make_task(states, length, sparsity, replicates)``."""
+
+    def make(states: int, length: int, sparsity: int = 2, replicates: int = 2, **options) -> Task:
+        seeds = [derive(7, "task", replicate) for replicate in range(replicates)]
+        draw = [Task.sample(states, length, sparsity, seed, **options) for seed in seeds]
+        return Task.stack(draw)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_stream():
+    """Stream of a stacked task: ``make_stream(task, root)``."""
+
+    def make(task: Task, root: int = 0) -> Stream:
+        seeds = [derive(root, "stream", replicate) for replicate in range(len(task.seeds))]
+        return Stream(task, seeds)
+
+    return make
+
+
+@pytest.fixture
+def make_iterate():
+    """A random (V, A^T) that obeys the invariants, in float64: ``make_iterate(task, seed)``."""
+
+    def make(task: Task, seed: int = 0, size: float = 0.3, leading: tuple[int, ...] = ()):
+        generator = torch.Generator().manual_seed(seed)
+        mu = task.stationary
+        replicates, states = mu.shape
+
+        def normal(*shape: int) -> torch.Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+        noise = normal(*leading, replicates, states, states) / states
+        noise -= noise.mean(-2, keepdim=True)
+        direction = mu / mu.square().sum(-1, keepdim=True)
+        noise -= (noise @ mu[..., None]) * direction[..., None, :]
+        value = mu[..., None] + 0.5 * (task.transition - mu[..., None]) + size * noise
+        noise = normal(*leading, replicates, states, task.length) / task.length**0.5
+        noise -= noise.mean(-1, keepdim=True)
+        columns = 1 / task.length + 0.5 * (task.attention.mT - 1 / task.length) + size * noise
+        return value, columns
+
+    return make
