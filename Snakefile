@@ -8,7 +8,7 @@ from workflow.settings import require_valid, require_yaml
 
 min_version("9.13")
 
-require_yaml(Path(workflow.basedir, "config.yaml"))
+require_yaml(Path("config.yaml"))
 
 
 configfile: "config.yaml"

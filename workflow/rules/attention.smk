@@ -12,6 +12,12 @@ rule attention:
         "<benchmarks>/attention/attention.tsv"
     conda:
         "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPU,
+        device=config["device"],
     params:
         settings=settings(
             seed="seed",
@@ -21,12 +27,6 @@ rule attention:
             logit_rate="attention.logit_rate",
             log_interval="log_interval",
         ),
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=GPU,
-        device=config["device"],
     shell:
         "python -m scb.experiments.attention {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"

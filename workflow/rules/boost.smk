@@ -10,10 +10,16 @@ rule boost:
         "<logs>/{setting}/boost.log",
     benchmark:
         "<benchmarks>/{setting}/boost.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         setting="|".join(TRAINING),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPU,
+        device=config["device"],
     params:
         settings=settings(
             seed="seed",
@@ -22,12 +28,6 @@ rule boost:
             rate="{setting}.boost.rate",
             log_interval="log_interval",
         ),
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=GPU,
-        device=config["device"],
     shell:
         "python -m scb.experiments.boost {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"

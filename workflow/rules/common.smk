@@ -21,7 +21,7 @@ FIGURES = [
 GPU = int(config["device"].startswith("cuda"))
 
 # Jobs run the Python that runs Snakemake, whether its environment is active or not.
-os.environ.update(PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+os.environ.update(PATH=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
 
 
 def settings(**keys):

@@ -11,10 +11,16 @@ rule optimizers:
         "<logs>/{setting}/optimizers.log",
     benchmark:
         "<benchmarks>/{setting}/optimizers.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         setting="|".join(TRAINING),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=GPU,
+        device=config["device"],
     params:
         settings=settings(
             seed="seed",
@@ -25,12 +31,6 @@ rule optimizers:
         optimizers=lambda wildcards: optimizer_options(
             config[wildcards.setting]["optimizers"]
         ),
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=120,
-        gpu=GPU,
-        device=config["device"],
     shell:
         "python -m scb.experiments.optimizers {params.settings:q} {params.optimizers:q}"
         " --device {resources.device:q} --threads {threads}"

@@ -8,10 +8,14 @@ rule simulation:
         "<logs>/{setting}/simulation.log",
     benchmark:
         "<benchmarks>/{setting}/simulation.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         setting="|".join(SIMULATION),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         settings=settings(
             seed="seed",
@@ -28,10 +32,6 @@ rule simulation:
             particles="{setting}.particles",
             log_interval="log_interval",
         ),
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
     shell:
         "python -m scb.experiments.simulate {params.settings:q} --threads {threads}"
         " --curves {output.curves:q} > {log:q} 2>&1"

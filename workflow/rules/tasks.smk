@@ -8,10 +8,14 @@ rule tasks:
         "<logs>/{setting}/tasks.log",
     benchmark:
         "<benchmarks>/{setting}/tasks.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         setting="|".join([*TRAINING, "attention"]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
     params:
         settings=settings(
             seed="seed",
@@ -23,10 +27,6 @@ rule tasks:
             concentration="tasks.concentration",
             weights="tasks.weights",
         ),
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=5,
     shell:
         "python -m scb.experiments.tasks {params.settings:q}"
         " --output {output.tasks:q} > {log:q} 2>&1"
