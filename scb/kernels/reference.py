@@ -1,9 +1,14 @@
 """The readable kernel: plain torch operations, on any device; oracle of the others."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from scb.stream import Batch
+
+CHUNK = 2**17
+"""Tokens at a time, so that intermediates stay in cache and memory does not grow with B."""
 
 
 def attend(columns: Tensor, batch: Batch) -> Tensor:
@@ -19,13 +24,12 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
     -------
     Tensor, shape (..., R, B, N)
     """
-    states = columns.shape[-2]
-    queries = batch.queries[..., None].expand(*batch.queries.shape, columns.shape[-1])
-    tokens = batch.tokens.long()  # (R, B, T)
-    leading = columns.shape[:-3]
-    rows = columns.gather(-2, queries.expand(*leading, *queries.shape))  # (..., R, B, T)
-    sums = rows.new_zeros(*rows.shape[:-1], states)  # (..., R, B, N)
-    return sums.scatter_add_(-1, tokens.expand_as(rows), rows)
+    *leading, replicates, states, _ = columns.shape
+    sums = columns.new_zeros(*leading, replicates, batch.size, states)
+    for replicate, some, tokens, queries in _chunks(batch):
+        weights = columns[..., replicate, :, :].index_select(-2, queries)  # (..., b, T)
+        sums[..., replicate, some, :].scatter_add_(-1, tokens.expand_as(weights), weights)
+    return sums
 
 
 def adjoint(weights: Tensor, batch: Batch) -> Tensor:
@@ -42,11 +46,19 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
     Tensor, shape (..., R, N, T)
         Sums over the samples whose query is k.
     """
-    length = batch.stream.length
-    states = weights.shape[-1]
-    tokens = batch.tokens.long()  # (R, B, T)
-    leading = weights.shape[:-3]
-    looked_up = weights.gather(-1, tokens.expand(*leading, *tokens.shape))  # (..., R, B, T)
-    queries = batch.queries[..., None].expand(*looked_up.shape)
-    sums = looked_up.new_zeros(*looked_up.shape[:-2], states, length)
-    return sums.scatter_add_(-2, queries, looked_up)
+    *leading, replicates, _, states = weights.shape
+    sums = weights.new_zeros(*leading, replicates, states, batch.stream.length)
+    for replicate, some, tokens, queries in _chunks(batch):
+        tokens = tokens.expand(*leading, *tokens.shape)
+        looked_up = weights[..., replicate, some, :].gather(-1, tokens)  # (..., b, T)
+        sums[..., replicate, :, :].index_add_(-2, queries, looked_up)
+    return sums
+
+
+def _chunks(batch: Batch) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
+    """Replicate, samples, tokens (b, T) as an index, and queries (b,) of each chunk."""
+    rows = max(1, CHUNK // batch.stream.length)
+    for replicate, (tokens, queries) in enumerate(zip(batch.tokens, batch.queries, strict=True)):
+        for start in range(0, batch.size, rows):
+            some = slice(start, start + rows)
+            yield replicate, some, tokens[some].to(torch.int64), queries[some]
