@@ -27,9 +27,9 @@ os.environ.update(PATH=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '
 def settings(**keys):
     """Params function: command-line options, each from the setting at a dotted key.
 
-    One list, because Snakemake compares the set of a job's params without their names: of
-    two settings that trade values, or one that takes the value of another, it would not see.
-    Neither device nor threads belong here: results do not depend on them.
+    One list, because Snakemake compares the values of a job's params as a set, without their
+    names: it would not see two settings trade places. Neither device nor threads are settings:
+    results do not depend on them, and a change must not rerun anything.
     """
 
     def read(wildcards):
