@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 from workflow.imports import module_files
 from workflow.settings import look_up, optimizer_options, options
 
-TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
+VOCABULARY = ["vocabulary_3", "vocabulary_10", "vocabulary_20"]
+TRAINING = ["convergence", *VOCABULARY]
 SIMULATION = ["simulation_100", "simulation_500"]
 FIGURES = [
     "fig1_convergence",
@@ -29,13 +31,14 @@ def settings(**keys):
 
     One list, because Snakemake compares the values of a job's params as a set, without their
     names: it would not see two settings trade places. Neither device nor threads are settings:
-    results do not depend on them, and a change must not rerun anything.
+    they decide how a result is computed, not what it is, and rerun nothing.
     """
 
     def read(wildcards):
+        setting = wildcards.get("setting")
         return options(
             {
-                name: look_up(config, key.format(**dict(wildcards.items())))
+                name: look_up(config, key.format(setting=setting))
                 for name, key in keys.items()
             }
         )

@@ -123,14 +123,8 @@ rule fig5_vocabulary:
     """Distance and test loss as the vocabulary grows."""
     input:
         modules=module_files("scb.figures.fig5_vocabulary"),
-        boost=expand(
-            rules.boost.output.curves,
-            setting=["vocabulary_3", "vocabulary_10", "vocabulary_20"],
-        ),
-        curves=expand(
-            rules.optimizers.output.curves,
-            setting=["vocabulary_3", "vocabulary_10", "vocabulary_20"],
-        ),
+        boost=expand(rules.boost.output.curves, setting=VOCABULARY),
+        curves=expand(rules.optimizers.output.curves, setting=VOCABULARY),
     output:
         pdf="<figures>/fig5_vocabulary.pdf",
         png=report(
