@@ -37,10 +37,7 @@ def settings(**keys):
     def read(wildcards):
         setting = wildcards.get("setting")
         return options(
-            {
-                name: look_up(config, key.format(setting=setting))
-                for name, key in keys.items()
-            }
+            {name: look_up(config, key.format(setting=setting)) for name, key in keys.items()}
         )
 
     return read

@@ -28,9 +28,7 @@ rule optimizers:
             steps="{setting}.steps",
             log_interval="log_interval",
         ),
-        optimizers=lambda wildcards: optimizer_options(
-            config[wildcards.setting]["optimizers"]
-        ),
+        optimizers=lambda wildcards: optimizer_options(config[wildcards.setting]["optimizers"]),
     shell:
         "python -m scb.experiments.optimizers {params.settings:q} {params.optimizers:q}"
         " --device {resources.device:q} --threads {threads}"
