@@ -2,6 +2,7 @@ rule simulation:
     """Stages 1 and 2 at a T that no training reaches."""
     input:
         modules=module_files("scb.experiments.simulate"),
+        tasks=rules.tasks.output.tasks,
     output:
         curves="<results>/{setting}/simulation.parquet",
     log:
@@ -19,10 +20,6 @@ rule simulation:
     params:
         settings=settings(
             seed="seed",
-            replicates="replicates",
-            states="{setting}.states",
-            length="{setting}.length",
-            sparsity="{setting}.sparsity",
             batch="{setting}.batch",
             steps="{setting}.steps",
             boost_steps="{setting}.boost.steps",
@@ -33,5 +30,5 @@ rule simulation:
             log_interval="log_interval",
         ),
     shell:
-        "python -m scb.experiments.simulate {params.settings:q} --threads {threads}"
+        "python -m scb.experiments.simulate {params.settings:q} --threads {threads} --tasks {input.tasks:q}"
         " --curves {output.curves:q} > {log:q} 2>&1"
