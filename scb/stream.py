@@ -17,6 +17,7 @@ counting thresholds ``round(2**32 c_i) <= u``: an inverse CDF in integers.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -28,7 +29,9 @@ CONTEXT, HEAD = 0, 1
 """Last counter word: what the block is for."""
 
 CPU_CHUNK, GPU_CHUNK = 2**15, 2**22
-"""Philox blocks at a time (on a CPU: per thread, so that intermediates stay in its cache)."""
+"""Philox blocks at a time. On a CPU intermediates then stay in a core's cache, and within
+torch's grain, so that each operation runs on one thread: teams that meet after every few
+microseconds of work slow down tenfold as soon as another process wants a core."""
 
 
 def thresholds(probabilities: Tensor) -> Tensor:
@@ -53,10 +56,10 @@ class Guide:
     """Inverse CDF of R distributions at 32-bit words: one table lookup if they allow it.
 
     The leading bits of a word select a bucket. Where no bucket has more than one
-    threshold strictly inside, ``first * width + width - threshold`` (relative to the
-    bucket's start) is all there is to know of a bucket: adding the remaining bits of the
-    word carries into the token exactly when the word reaches the threshold. Other
-    distributions (states of almost no probability) are searched.
+    threshold strictly inside, the table keeps ``first * width + (width - threshold)`` of
+    each, with the token at the bucket's start and the threshold counted from there: adding
+    the remaining bits of the word carries into the token exactly when they reach the
+    threshold. Other distributions (states of almost no probability) are searched.
 
     Parameters
     ----------
@@ -65,7 +68,7 @@ class Guide:
 
     MAX_BITS = 16
 
-    def __init__(self, thresholds: Tensor):
+    def __init__(self, thresholds: Tensor) -> None:
         self.thresholds = thresholds.contiguous()
         self.table: Tensor | None = None
         for bits in range(self.MAX_BITS + 1):
@@ -86,7 +89,11 @@ class Guide:
         flat = words.reshape(len(words), -1)
         if self.table is None:
             return torch.searchsorted(self.thresholds[replicates], flat, right=True).view_as(words)
-        found = self.table[replicates].gather(-1, flat >> self.shift)
+        table = self.table[replicates]  # (r, buckets)
+        # One flat lookup: by rows, torch would set a team of threads on it.
+        rows = torch.arange(0, table.numel(), table.shape[1], device=flat.device)[:, None]
+        buckets = (flat >> self.shift).add_(rows)
+        found = table.flatten().gather(0, buckets.flatten()).view_as(flat)
         found += flat.bitwise_and_((1 << self.shift) - 1)
         return found.bitwise_right_shift_(self.shift).view_as(words)
 
@@ -166,19 +173,19 @@ class Stream:
         tokens = torch.empty(
             len(self.seeds), size, self.length, dtype=self.dtype, device=self.device
         )
-        on_cpu = self.device.type == "cpu"
-        chunk = CPU_CHUNK * torch.get_num_threads() if on_cpu else GPU_CHUNK
-        rows = max(1, chunk // len(blocks))  # samples of a replicate in a chunk
-        for group in _chunks(len(self.seeds), max(1, rows // size)):
-            for some in _chunks(size, rows):
-                for part in _chunks(len(blocks), chunk):
-                    words = self._words(blocks[part], samples[some, None], step, CONTEXT, group)
-                    shape = *words[0].shape, 4
-                    draws = torch.empty(shape, dtype=self.dtype, device=self.device)
-                    for lane, word in enumerate(words):
-                        draws[..., lane] = self.guide(word, group)
-                    start, stop = 4 * part.start, min(4 * part.stop, self.length)
-                    tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
+        chunk = CPU_CHUNK if self.device.type == "cpu" else GPU_CHUNK
+        rows = max(1, chunk // len(blocks))  # samples in a chunk, of one replicate or more
+        for group, some, part in product(
+            _chunks(len(self.seeds), max(1, rows // size)),
+            _chunks(size, rows),
+            _chunks(len(blocks), chunk),
+        ):
+            words = self._words(blocks[part], samples[some, None], step, CONTEXT, group)
+            draws = torch.empty(*words[0].shape, 4, dtype=self.dtype, device=self.device)
+            for lane, word in enumerate(words):
+                draws[..., lane] = self.guide(word, group)  # (r, b, blocks)
+            start, stop = 4 * part.start, min(4 * part.stop, self.length)
+            tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
         return tokens
 
     def _samples(self, step: int, first: int, size: int) -> Tensor:

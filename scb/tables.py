@@ -6,8 +6,8 @@ computed at (N, T, B, rates, ...), so that figures and captions read nothing els
 
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scb.metrics import METRICS
-
 SETTING = b"setting"
 """Key of the file metadata under which the setting is kept, as JSON."""
+
+
+METRICS: tuple[str, ...] = (
+    "value_signal",
+    "attention_signal",
+    "value_error",
+    "attention_error",
+    "value_distance",
+    "attention_distance",
+    "value_similarity",
+    "attention_similarity",
+    "value_centred_similarity",
+    "attention_centred_similarity",
+    "test_loss",
+)
+"""What is measured of an iterate, by `scb.metrics.measure`."""
+
+MEASURED: tuple[str, ...] = (*METRICS, *(f"normalised_{name}" for name in METRICS))
+"""`METRICS` of the iterate, then of its normalised solution (Stage 3 applied to it)."""
 
 
 def _required(**types: pa.DataType) -> list[pa.Field]:
@@ -53,15 +70,13 @@ CURVES: pa.Schema = pa.schema(
             stage=pa.string(),
             diverged=pa.bool_(),
         ),
-        *(pa.field(name, pa.float64()) for name in METRICS),
-        *(pa.field(f"normalised_{name}", pa.float64()) for name in METRICS),
+        *(pa.field(name, pa.float64()) for name in MEASURED),
         *_required(bayes_loss=pa.float64()),
     ]
 )
 """One row per optimizer, replicate and logged step. Columns: optimizer (string),
-replicate (int32), step (int32), stage (string: boost or train), diverged (bool), every
-metric of `METRICS`, every metric again as ``normalised_<metric>`` (Stage 3 applied to
-that iterate), bayes_loss (float64). Metrics are null once diverged."""
+replicate (int32), step (int32), stage (string: boost or train), diverged (bool), all of
+`MEASURED`, bayes_loss (float64). What is measured is null once diverged."""
 
 STATES: pa.Schema = pa.schema(
     _required(
@@ -69,8 +84,8 @@ STATES: pa.Schema = pa.schema(
         replicate=pa.int32(),
         step=pa.int32(),
         state=pa.int32(),
-        value=_FLOATS,
-        attention=_FLOATS,
+        value=pa.list_(pa.float32()),
+        attention=pa.list_(pa.float32()),
     )
 )
 """One row per optimizer, replicate and state k: optimizer, replicate, step, state,
@@ -105,14 +120,12 @@ def write(
     # Pandas' own metadata names library versions: without it, equal tables are equal files.
     table = table.replace_schema_metadata({SETTING: json.dumps(dict(setting), sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, temporary, compression="zstd")
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -123,8 +136,9 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     TableError
         One line naming the file and the fault.
     """
-    table = _open(Path(path)).read()
-    _check_names(Path(path), table.column_names, schema)
+    with _opened(path) as file:
+        table = file.read()
+    _check_names(path, table.column_names, schema)
     for field in schema:
         found = table.schema.field(field.name).type
         if found != field.type:
@@ -140,16 +154,20 @@ def setting(path: Path) -> dict[str, Any]:
     TableError
         If the file is missing, truncated or without a setting.
     """
-    metadata = _open(Path(path)).schema_arrow.metadata or {}
+    with _opened(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     if SETTING not in metadata:
         raise TableError(f"{path}: no setting is stored with the table")
     found: dict[str, Any] = json.loads(metadata[SETTING])
     return found
 
 
-def _open(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """The file, open; whatever is wrong with it as a `TableError`."""
     try:
-        return pq.ParquetFile(path)
+        with pq.ParquetFile(path) as file:
+            yield file
     except FileNotFoundError:
         raise TableError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError) as fault:

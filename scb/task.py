@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import torch
 from torch import Tensor
 
+from scb import tables
 from scb.geometry import squared_norm
 
 MAX_STATES = 65536
@@ -21,8 +22,8 @@ MAX_STATES = 65536
 TRIES = 1000
 """Transition matrices drawn before the sampler gives up."""
 
-SWEEPS = 10000
-"""Sinkhorn sweeps before a random matrix is given up."""
+SWEEPS = 1000
+"""Sinkhorn sweeps before a random matrix is given up, and another one drawn."""
 
 BALANCED = 1e-13
 """Residual of ``P mu = mu`` at which Sinkhorn stops: rounding errors, no more."""
@@ -70,6 +71,9 @@ class Task:
         stationary: Tensor | None = None,
     ) -> "Task":
         """Draw a task; bit-identical for a seed.
+
+        (On one machine: elsewhere the linear algebra may move the last digit of P or mu.
+        That is why a task is drawn once and saved.)
 
         Parameters
         ----------
@@ -229,8 +233,6 @@ class Task:
 
     def save(self, path: Path) -> None:
         """Write the task(s) to Parquet, one row per replicate and state."""
-        from scb import tables  # here: its curve tables list the metrics, which need Task
-
         replicates, states, sparsity = len(self.seeds), self.states, self.sparsity
         rows = replicates * states
         columns = {
@@ -245,18 +247,12 @@ class Task:
             "positions": list(self.positions.mT.reshape(rows, sparsity).cpu().numpy()),
             "weights": list(self.weights.mT.reshape(rows, sparsity).cpu().numpy()),
         }
-        table = pa.table(
-            [pa.array(columns[field.name], field.type) for field in tables.TASKS],
-            schema=tables.TASKS,
-        )
         setting = {"states": states, "length": self.length, "sparsity": sparsity}
-        tables.write(table, path, tables.TASKS, setting)
+        tables.write(pd.DataFrame(columns), path, tables.TASKS, setting)
 
     @classmethod
     def load(cls, path: Path) -> "Task":
         """Read what `save` wrote; always with a replicate dimension."""
-        from scb import tables
-
         frame = tables.read(path, tables.TASKS).sort_values(["replicate", "state"])
         states, length = int(frame["states"].iloc[0]), int(frame["length"].iloc[0])
 
