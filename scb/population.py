@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from scb.metrics import AttentionStatistics
+from scb.optim import Rate
 from scb.task import Task
 
 
@@ -408,3 +409,36 @@ def boost_signal_to_noise(task: Task, batch_size: int, rate: float) -> Tensor:
     fixed = (mu * tilted.square()).sum(-1) - (mu * tilted).sum(-1).square()  # g^T Z g
     deviation = ((truth.scatter / task.length + fixed) / batch_size).sqrt()
     return truth.energy * (2 / rate) ** 0.5 / (task.length * deviation)
+
+
+def balancing_penalty(task: Task, batch_size: int, rate: Rate) -> Tensor:
+    """Lambda at which the threshold holds a useless entry of A as tightly as the gradient.
+
+    Near the ground truth a useless entry takes steps of noise ``sigma^2 = eta_A^2 v / B``
+    (v of `attention_noise`). The gradient, which takes off ``eta a`` per step, keeps it
+    within a standard deviation ``sigma / sqrt(2 eta)``; the threshold alone, which takes
+    off lambda, within an exponential law of scale ``sigma^2 / (2 lambda)``. The two agree at
+    ``lambda = sigma sqrt(eta / 2)``: below it the penalty does little, and from about
+    ``eta / Q`` on it takes the useful entries off as well.
+
+    Parameters
+    ----------
+    task : Task
+    batch_size : int
+        B.
+    rate : float or Tensor
+        eta, with ``eta_A = eta / K_P``.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Of sigma averaged over queries.
+    """
+    truth = ValueMoments.of(task, task.transition)
+    columns = AttentionMoments.of_support(
+        task, task.weights.mT, *((task.weights**m).sum(-2) for m in (2, 3, 4))
+    )
+    useless = torch.zeros_like(task.stationary)[..., None]
+    variance = attention_noise(task, truth, columns, useless)[..., 0] / batch_size  # (..., N)
+    sigma = rate / task.transition_energy * (task.stationary * variance.sqrt()).sum(-1)
+    return sigma * (rate / 2) ** 0.5

@@ -21,16 +21,19 @@ from scb.task import Task
 Arguments = argparse.Namespace
 
 
-def arguments(description: str | None, *, trains: bool = True) -> argparse.ArgumentParser:
+def arguments(
+    description: str | None, *, steps: bool = True, device: bool = True
+) -> argparse.ArgumentParser:
     """Parser with the options that experiments have in common."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--seed", type=int, required=True, help="root of all seeds")
-    if trains:
+    if steps:
         parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
         parser.add_argument("--steps", type=int, required=True, help="last step, from 0")
         parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")
-        parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
         parser.add_argument("--threads", type=int, default=1)
+    if device:
+        parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     return parser
 
 
