@@ -344,18 +344,23 @@ def trajectory(task: Task, rates: Sequence[float]) -> Tensor:
 
 
 def largest_stable_rate(task: Task, batch_size: int) -> Tensor:
-    """Largest eta at which the noise of plain mini-batch steps does not feed itself.
+    """Estimate of the largest eta at which plain mini-batch steps do not diverge.
 
-    Near the ground truth, with V = P held fixed, the gradient noise of column k is an
-    additive part plus one of variance ``|Delta a|^2 n_k / (B mu_k)``, where ``n_k = (T - 1)
-    tr(S_P S_P) + E|R x|^4`` (see `attention_noise`), so::
+    Noise spreads A until V can no longer follow. (1) Let ``V = alpha P + (1 - alpha) mu
+    1^T``. Useless coordinates gain the variance ``eta_A^2 alpha^2 tr(S_P Z) / (B mu_k)`` a step
+    (`attention_noise`, its scatter alone) and decay at the rate ``eta_A alpha^2 K_P``: alpha
+    drops out, and with ``eta = eta_A K_P`` they settle at::
 
-        E|Delta a'|^2 = [(1 - eta)^2 + eta^2 (n_k / (mu_k K_P^2) - 1) / B] |Delta a|^2 + const
+        |Delta_A|_mu^2 = eta T N tr(S_P Z) / (2 B K_P^2)
 
-    with ``eta = eta_A K_P``. Beyond the rate at which the bracket is 1 the mean square grows
-    without bound; the rarest query is the first. V, with A = Q held fixed, obeys the same
-    kind of law, ``eta = eta_V K_Q``; the smaller of the two rates is returned. What is left
-    out: that both move together, the O(1/T) of the projection, and any penalty.
+    So V shrinks with the signal-to-noise ratio of A and no bound is met yet. (2) V itself
+    obeys a linear recursion given A; its deviation keeps a bounded mean square while ``eta_V
+    |A|_mu^2 (1 + (N + 1) c / B) < 2``, where the second term is the leading noise that the
+    deviation itself makes (`value_noise`) and ``c = sum_k 1 / (N^2 mu_k)`` the unevenness of
+    (1) over columns. With ``|A|_mu^2 = |Q|_mu^2 + |Delta_A|_mu^2`` and ``eta = eta_V K_Q`` this is
+    a quadratic inequality for eta. Left out: fluctuations of ``|Delta_A|``, the slow growth of
+    alpha_A along the valley of constant ``alpha_V alpha_A``, the penalty. Runs of a few
+    thousand steps stay bounded at half this rate and diverge at twice.
 
     Parameters
     ----------
@@ -367,25 +372,43 @@ def largest_stable_rate(task: Task, batch_size: int) -> Tensor:
     -------
     Tensor, shape (...)
     """
+    mu, states = task.stationary, task.states
+    truth = ValueMoments.of(task, task.transition)
+    spread = task.length * states * truth.scatter / (2 * batch_size * truth.energy.square())
+    unevenness = (1 / mu).sum(-1) / states**2
+    bound = 2 * task.attention_energy / (1 + (states + 1) * unevenness / batch_size)
+    # spread eta^2 + |Q|_mu^2 eta = bound
+    pattern = task.attention_energy + 1 / task.length
+    return 2 * bound / (pattern + (pattern.square() + 4 * spread * bound).sqrt())
+
+
+def boost_signal_to_noise(task: Task, batch_size: int, rate: float) -> Tensor:
+    """Mean over standard deviation of the signals that Stage 1 amplifies.
+
+    Near the start, ``V = mu 1^T`` and ``A = 1 1^T / T``, the recursion is linear: ``alpha_V +
+    alpha_A`` grows by ``1 + eta`` a step, fed by the drift ``eta / (K_Q T)`` of alpha_V and by
+    its noise, of standard deviation ``(eta / K_Q) sd / K_P``, ``sd^2 = Var <G_V, P>_mu / B``. Summed
+    over all steps their ratio rho is::
+
+        rho = (1 / T) K_P sqrt(2 / eta) / sd,  Var <G_V, P>_mu = tr(S_P Z) / T + g^T Z g
+
+    with ``g = R D b = -R diag(mu) mu / |mu|^2`` (see `value_noise`; correlations of y with z,
+    O(1/T), are left out). Stage 1 ends with positive signals with probability Phi(rho). As g
+    vanishes for a uniform mu only, the batch that fixes the sign grows like T there and
+    like T^2 otherwise.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
     mu = task.stationary
     truth = ValueMoments.of(task, task.transition)
-    quartic = (mu * truth.squares.square()).sum(-1)
-    noise = (task.length - 1) * truth.gram + quartic
-    excess = noise / (mu.amin(-1) * truth.energy.square()) - 1
-    attention_rate = 2 / (1 + excess / batch_size)
-
-    # A deviation of column x of V enters |Delta y|^2 |c|_D^2 with this weight; the terms
-    # are those of `value_noise` that are quadratic in U.
-    p2, p3, p4 = ((mu * (task.weights**m).sum(-2)).sum(-1, keepdim=True) for m in (2, 3, 4))
-    pairs = (mu * task.weights.square().sum(-2).square()).sum(-1, keepdim=True)  # p_2^2
-    tilt = 1 - mu / mu.square().sum(-1, keepdim=True)
-    bias = (mu * tilt.square()).sum(-1, keepdim=True)
-    states = task.states
-    token = p2 * bias + 2 * p3 * tilt + (states + 1) * pairs + p4 * (1 / mu - states - 2)
-    p2 = p2.squeeze(-1)
-    excess = token.amax(-1) / p2.square() - 1
-    value_rate = 2 * task.attention_energy / (p2 * (1 + excess / batch_size))
-    return torch.minimum(attention_rate, value_rate)
+    ideal = task.transition - mu[..., None]
+    trivial = mu.square().sum(-1, keepdim=True)
+    tilted = (ideal @ (mu.square() / trivial)[..., None]).squeeze(-1)  # -g
+    fixed = (mu * tilted.square()).sum(-1) - (mu * tilted).sum(-1).square()  # g^T Z g
+    deviation = ((truth.scatter / task.length + fixed) / batch_size).sqrt()
+    return truth.energy * (2 / rate) ** 0.5 / (task.length * deviation)
 
 
 def balancing_penalty(task: Task, batch_size: int, rate: Rate) -> Tensor:

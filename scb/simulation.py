@@ -27,7 +27,7 @@ from torch import Tensor
 
 from scb.algorithm import refit_value, switch_threshold
 from scb.metrics import AttentionStatistics
-from scb.optim import soft_threshold
+from scb.optim import Rate, soft_threshold
 from scb.population import (
     AttentionMoments,
     ValueMoments,
@@ -184,12 +184,12 @@ class Simulation:
         self._refresh()
 
     @torch.no_grad()
-    def step(self, rate: float, penalty: float | Tensor = 0.0) -> None:
+    def step(self, rate: Rate, penalty: float | Tensor = 0.0) -> None:
         """One step of every branch.
 
         Parameters
         ----------
-        rate : float
+        rate : float or Tensor broadcastable to (G, R)
             eta: ``eta_V = eta / K_Q``, ``eta_A = eta / K_P``.
         penalty : float or Tensor of shape (G,)
             lambda.
@@ -237,7 +237,7 @@ class Simulation:
 
     def _step_attention(
         self,
-        rate: float,
+        rate: Rate,
         penalty: float | Tensor,
         value: ValueMoments,
         attention: AttentionMoments,
@@ -246,7 +246,7 @@ class Simulation:
         common_draw: Tensor,
     ) -> None:
         task, columns = self._working, self.columns
-        eta = rate * self._attention_rate[..., None, None]
+        eta = (rate * self._attention_rate)[..., None, None]
         shrinkage = torch.as_tensor(penalty).to(eta).reshape(-1, 1, 1, 1)
         common = common_noise(task, value, attention)[..., None].sqrt() * common_draw
 
@@ -267,7 +267,7 @@ class Simulation:
 
     def _step_value(
         self,
-        rate: float,
+        rate: Rate,
         value: ValueMoments,
         attention: AttentionMoments,
         value_draw: Tensor,
