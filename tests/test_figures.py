@@ -178,7 +178,7 @@ COLOURS = {
     2: ("linear", "softmax"),
     3: ("boost", "proximal", "proximal_large", "sgd"),
     4: ("boost", "proximal", "proximal_large", "sgd"),
-    5: ("boost", "proximal", "sgd"),
+    5: ("boost", "proximal", "proximal_large", "sgd"),
     6: ("boost", "proximal", "sgd", "population"),
 }
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scb.figures import style
 from scb.figures.replicates import Band, Run
 
-OPTIMIZERS = ("proximal", "sgd")
+OPTIMIZERS = ("proximal", "proximal_large", "sgd")
 METRICS = ("attention_distance", "value_distance", "excess_loss")
 
 
@@ -25,9 +25,7 @@ def draw(boost: list[Path], curves: list[Path]) -> Figure:
             style.draw_curves(ax, run, metric, OPTIMIZERS, scale=scale)
             draw_early_stop(ax, run, metric)
         row[-1].axhline(0, **style.BAYES)
-        steps = run["optimizers"]["proximal"]
-        title = rf"{style.conditions(run)}, $\eta={style.number(steps['rate'])}$, "
-        row[0].set_title(title + rf"$\lambda={style.number(steps['penalty'])}$", loc="left")
+        row[0].set_title(title_of(run), loc="left")
     for ax in axes[-1]:
         ax.set_xlabel("step")
     legend = [
@@ -37,6 +35,14 @@ def draw(boost: list[Path], curves: list[Path]) -> Figure:
     ]
     style.footer(figure, legend, f"{style.counts(runs, OPTIMIZERS)} {style.HOW_DRAWN}")
     return figure
+
+
+def title_of(run: Run) -> str:
+    """What differs between the rows."""
+    paper, ours = (run["optimizers"][name] for name in OPTIMIZERS[:2])
+    rate, *penalties = map(style.number, (paper["rate"], paper["penalty"], ours["penalty"]))
+    penalty = rf"$\lambda={penalties[0]}$ (ours: ${penalties[1]}$)"
+    return rf"{style.conditions(run)}, $\eta={rate}$, {penalty}"
 
 
 def draw_early_stop(ax: Axes, run: Run, metric: str) -> None:
