@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from scb.figures.replicates import Array, Band, Run, worst
@@ -140,8 +140,9 @@ def draw_curves(
     Median and band of the aligned replicates, a dotted line for each other one, a cross
     on the edge where a run diverged, a vertical line at the end of Stage 1.
     """
+    names = ("boost", *optimizers) if run.staged else tuple(optimizers)
     traces = []
-    for name in ("boost", *optimizers) if run.staged else optimizers:
+    for name in names:
         steps, values = run.values(name, metric, run.aligned)
         band = Band.of(values) if len(values) else None
         traces.append(_Trace(LOOKS[name], steps, band, run.values(name, metric, run.others)[1]))
@@ -163,12 +164,14 @@ def draw_curves(
         for edge in (lower, upper):  # bands overlap: their edges tell them apart
             ax.plot(trace.steps, edge, color=colour, lw=0.5, alpha=0.7, ls=dashes, zorder=2)
         ax.plot(trace.steps, middle, color=colour, ls=dashes, zorder=3)
-    for name in optimizers:
+    for name in names:
         for step in run.divergence(name).values():
             draw_cross(ax, step, LOOKS[name].colour, top=worst(metric) > 0)
     if run.staged:
         ax.axvline(run.switch, **SWITCH)
     ax.set_yscale(scale, **({"linthresh": LINEAR, "linscale": 0.5} if scale == "symlog" else {}))
+    if scale == "log":
+        ax.yaxis.set_minor_formatter(NullFormatter())
     for sibling in ax.get_shared_y_axes().get_siblings(ax):
         if sibling is not ax and sibling.has_data():
             low, high = min(low, sibling.get_ylim()[0]), max(high, sibling.get_ylim()[1])
@@ -221,9 +224,8 @@ def draw_star(
     band = Band.of(values[:, None])
     ends = np.concatenate([band.low, band.median, band.high])
     low, high = ax.get_ylim()
-    room = 1.15 if ax.get_yscale() == "log" else 1.0
-    for end in ends[np.isfinite(ends)]:
-        low, high = min(low, end / room), max(high, end * room)
+    finite = ends[np.isfinite(ends)]
+    low, high = min([low, *finite]), max([high, *finite])
     ax.set_ylim(low, high)
     bottom, middle, top = np.clip(ends, low, high)
     style: Any = {"color": look.colour, "clip_on": False}
@@ -244,13 +246,14 @@ def entries(runs: Sequence[Run], optimizers: Sequence[str]) -> list[Artist]:
     Of several runs the optimisers are named only: rates and penalties differ.
     """
     artists: list[Artist] = []
-    for name in ("boost", *optimizers) if runs[0].staged else optimizers:
+    names = ("boost", *optimizers) if runs[0].staged else tuple(optimizers)
+    for name in names:
         text = label(runs[0], name) if len(runs) == 1 else LOOKS[name].name
         artists.append(entry(text, color=LOOKS[name].colour, ls=LOOKS[name].dashes))
     artists.append(Patch(color="0.5", alpha=2 * OPACITY, lw=0, label="central 95%"))
     if runs[0].staged:
         artists.append(entry("end of Stage 1", **SWITCH))
-    if any(run.divergence(name) for run in runs for name in optimizers):
+    if any(run.divergence(name) for run in runs for name in names):
         artists.append(entry("a run diverged", color="0.3", **CROSS))
     return artists
 
