@@ -155,7 +155,9 @@ def expected_value_gradient(task: Task, value: Tensor, attention: AttentionStati
     return square * (value - trivial) - overlap * (task.transition - trivial)
 
 
-def expected_attention_gradient(value: ValueMoments, entries: Tensor, weights: Tensor) -> Tensor:
+def expected_attention_gradient(
+    value: ValueMoments, entries: Tensor, weights: Tensor | float
+) -> Tensor:
     """Expected raw gradient ``E g_a^(k)[t] / mu_k`` of single coordinates of A.
 
     ``(|V|_mu^2 - |mu|^2) a_t - (<V, P>_mu - |mu|^2) q_t``, from which a proximal step
@@ -164,8 +166,10 @@ def expected_attention_gradient(value: ValueMoments, entries: Tensor, weights: T
     Parameters
     ----------
     value : ValueMoments of shape (...)
-    entries, weights : Tensor, shape (..., N, K)
-        ``a_t`` and ``q_t`` of any K coordinates of each column.
+    entries : Tensor, shape (..., N, K)
+        ``a_t`` of any K coordinates of each column.
+    weights : Tensor of the same shape or 0
+        ``q_t``; 0 for useless coordinates.
     """
     return value.energy[..., None, None] * entries - value.overlap[..., None, None] * weights
 
@@ -386,16 +390,16 @@ def boost_signal_to_noise(task: Task, batch_size: int, rate: float) -> Tensor:
     """Mean over standard deviation of the signals that Stage 1 amplifies.
 
     Near the start, ``V = mu 1^T`` and ``A = 1 1^T / T``, the recursion is linear: ``alpha_V +
-    alpha_A`` grows by ``1 + eta`` a step, fed by the drift ``eta / (K_Q T)`` of alpha_V and by
-    its noise, of standard deviation ``(eta / K_Q) sd / K_P``, ``sd^2 = Var <G_V, P>_mu / B``. Summed
-    over all steps their ratio rho is::
+    alpha_A`` grows by ``1 + eta`` a step, fed by the drift ``eta / (K_Q T)`` of alpha_V and
+    by the noise of its steps, of standard deviation ``eta s / (K_Q K_P sqrt(B))``. Summed
+    over all steps, the ratio of the two is::
 
-        rho = (1 / T) K_P sqrt(2 / eta) / sd,  Var <G_V, P>_mu = tr(S_P Z) / T + g^T Z g
+        rho = K_P sqrt(2 B / eta) / (s T),   s^2 = Var <G_V, P>_mu = tr(S_P Z) / T + g^T Z g
 
-    with ``g = R D b = -R diag(mu) mu / |mu|^2`` (see `value_noise`; correlations of y with z,
-    O(1/T), are left out). Stage 1 ends with positive signals with probability Phi(rho). As g
-    vanishes for a uniform mu only, the batch that fixes the sign grows like T there and
-    like T^2 otherwise.
+    with ``S_P = R D R^T``, ``Z = diag(mu) - mu mu^T`` and ``g = R D b`` (b of `value_noise`);
+    the correlation of y with z, O(1/T), is left out. Stage 1 ends with positive signals
+    with probability Phi(rho). For a uniform mu, g is 0 and the batch that fixes the sign
+    grows like T; for any other it ends up growing like T^2.
 
     Returns
     -------

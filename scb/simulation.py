@@ -9,9 +9,10 @@ stand for them, each counted ``(T - Q) / M`` times in sums over t; the Q coordin
 support are kept one by one. With M = T - Q nothing is left out.
 
 Exact, given the path of V and of the sums over t: expected gradients, the variance of the
-noise of each coordinate of A, of a column's mean and of V as a whole. Approximate:
+noise of each coordinate of A, of a column's mean and of V as a whole (but see `REFRESH`).
+Approximate:
 
-- noise is Gaussian, as if each query had just ``B mu_k`` samples;
+- noise is Gaussian; in truth its tails are heavier where a query is rare, ``B mu_k`` small;
 - noise is independent between V, the columns of A and the coordinates of a column;
 - the noise of V is that of ``r c^T`` with independent r and c (see `value_noise`), where r has
   the covariance ``diag(mu) - mu mu^T`` of the target alone and c its own, scaled to the exact
@@ -25,7 +26,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from scb.algorithm import refit_value, switch_threshold
+from scb.algorithm import switch_threshold
 from scb.metrics import AttentionStatistics
 from scb.optim import Rate, soft_threshold
 from scb.population import (
