@@ -13,14 +13,13 @@ from scb.population import (
     ValueMoments,
     attention_noise,
     boost_signal_to_noise,
-    common_noise,
     expected_attention_gradient,
     expected_value_gradient,
     largest_stable_rate,
     trajectory,
     value_noise,
 )
-from scb.simulation import ParticleColumns, Simulation
+from scb.simulation import REFRESH, ParticleColumns, Simulation
 from scb.stream import Stream
 from scb.transformer import LinearTransformer
 
@@ -137,22 +136,39 @@ def test_noise_of_a_step_has_the_closed_variance(make_iterate, particles):
 
 
 def test_common_noise_is_seen_by_the_threshold():
-    # At V = mu 1^T all noise of A is common to a column. A huge threshold leaves nothing but
-    # the uniform column; a small one takes lambda off all entries, which the projection
-    # undoes unless the shift has carried entries across 0.
-    task = Task.sample(3, 30, 2, 3)
-    mu = task.stationary
-    start = ValueMoments.of(task, mu[:, None].expand(3, 3))
-    uniform = AttentionMoments.of(task, torch.full((3, 30), 1 / 30).double())
-    variance = common_noise(task, start, uniform)
-    residual = torch.eye(3).double() - mu  # row n: e_n - mu
-    expected = (mu * (residual @ mu).square()).sum() / mu  # r = mu - e_o
-    torch.testing.assert_close(variance, expected)
-    simulation = Simulation(repeated(task, 2), [0, 1], 1, 28, torch.float64)
-    simulation.step(0.01, 10.0)
-    torch.testing.assert_close(
-        simulation.columns.particles, torch.full_like(simulation.columns.particles, 1 / 30)
-    )
+    # At V = mu 1^T all noise of A is a shift that the entries of a column share. Within lambda
+    # the threshold takes it off the useless entries alone: it stays in the difference.
+    replicates, rate, penalty = 4000, 0.001, 0.2
+    task = repeated(Task.sample(3, 30, 2, 3), replicates)
+    mu = task.stationary[0]
+    simulation = Simulation(task, list(range(replicates)), 1, 28, torch.float64)
+    trivial = task.stationary[..., None].expand_as(task.transition)
+    place(simulation, trivial, split(task, task.attention.mT))
+    simulation.step(rate, penalty)
+    columns = simulation.columns
+    shifts = 0.5 - penalty - (columns.support[0, ..., 0] - columns.particles[0, ..., 0])  # (R, N)
+
+    eta = rate / task.transition_energy[0]
+    residual = mu - torch.eye(3)  # r = mu - e_o, a row for each o ~ mu
+    variance = eta**2 * (mu * (residual @ mu).square()).sum() / mu
+    assert (variance.sqrt() < penalty / 6).all()
+    error = math.sqrt(2 / replicates)  # relative, of the variance of a normal
+    ratio = shifts.square().mean(0) / variance
+    assert ((ratio - 1).abs() < SIGMAS * error).all()
+
+
+def test_moments_between_refreshes_keep_up_with_the_growth_of_v(make_task):
+    task = make_task(4, 100)
+    simulation = Simulation(task, [0, 1], 10**6, 98, torch.float64)
+    for _ in range(2 * REFRESH - 1):
+        simulation.step(0.1)
+    kept, exact = simulation._value_moments(), ValueMoments.of(task, simulation.value)
+    stale = simulation._moments
+    assert (exact.scatter > 2 * stale.scatter).all()  # much has happened since
+    torch.testing.assert_close(kept.energy, exact.energy)
+    torch.testing.assert_close(kept.overlap, exact.overlap)
+    for name in ("scatter", "gram", "cross_gram"):
+        torch.testing.assert_close(getattr(kept, name), getattr(exact, name), rtol=0.02, atol=0)
 
 
 def test_replicates_and_branches_are_paired(make_task):
