@@ -5,7 +5,7 @@ dimension (`Task.stack`), over which every function of the package broadcasts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,18 @@ class Task:
             torch.stack([task.weights for task in tasks]),
             tasks[0].length,
             tuple(seed for task in tasks for seed in task.seeds),
+        )
+
+    def replicate(self, index: int) -> "Task":
+        """One of the replicates, as a task with a replicate dimension of 1."""
+        some = slice(index, index + 1)
+        return replace(
+            self,
+            transition=self.transition[some],
+            stationary=self.stationary[some],
+            positions=self.positions[some],
+            weights=self.weights[some],
+            seeds=self.seeds[some],
         )
 
     @property

@@ -4,12 +4,14 @@ import runpy
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from scb import Task, tables
 from scb.algorithm import optimizers, train
 from scb.experiments.common import read_states, stream_of, write_states
+from scb.population import trajectory
 from scb.transformer import LinearTransformer
 
 TASKS = "--states 3 --length 40 --sparsity 2 --seed 5 --replicates 3 --output tasks.parquet"
@@ -25,6 +27,10 @@ BRANCHES = (
 ATTENTION = (
     "--tasks tasks.parquet --seed 5 --batch 8 --steps 20 --rate 0.05 --logit-rate 0.01 "
     "--log-interval 10 --curves attention.parquet --states attention_state.parquet"
+)
+SIMULATE = (
+    "--tasks tasks.parquet --seed 5 --batch 500 --steps 30 --boost-steps 10 --boost-rate 0.1 "
+    "--rate 0.05 --penalty 1e-4 --particles 38 --log-interval 5 --curves simulation.parquet"
 )
 
 
@@ -44,6 +50,7 @@ def folder(tmp_path_factory):
         ("boost", BOOST),
         ("optimizers", BRANCHES),
         ("attention", ATTENTION),
+        ("simulate", SIMULATE),
     ):
         call(folder, module, options)
     return folder
@@ -91,6 +98,31 @@ def test_attention_trains_both_models(folder):
     assert set(frame["optimizer"]) == {"linear", "softmax"}
     last = frame[frame["step"] == 20]
     assert (last["test_loss"] < frame[frame["step"] == 0]["test_loss"].max()).all()
+
+
+def test_simulation_logs_the_branches_and_the_population_path(folder):
+    frame = tables.read(folder / "simulation.parquet", tables.CURVES)
+    rows = frame.groupby("optimizer")["step"].agg(["min", "max", "size"])
+    assert rows.T.to_dict("list") == {
+        "boost": [0, 10, 9],
+        "population": [0, 30, 21],
+        "proximal": [10, 30, 15],
+        "sgd": [10, 30, 15],
+    }
+    population = frame[frame["optimizer"] == "population"]
+    assert (population[["value_error", "attention_error"]] < 1e-6).all(axis=None)
+    path = trajectory(Task.load(folder / "tasks.parquet"), [0.1] * 10 + [0.05] * 20)
+    last = population[population["step"] == 30].sort_values("replicate")
+    np.testing.assert_allclose(last["attention_signal"], path[30, 1], rtol=1e-6)
+
+
+def test_a_replicate_is_simulated_alike_among_others(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS.replace("--replicates 3", "--replicates 2"))
+    call(tmp_path, "simulate", SIMULATE)
+    few = tables.read(tmp_path / "simulation.parquet", tables.CURVES)
+    many = tables.read(folder / "simulation.parquet", tables.CURVES)
+    shared = many[many["replicate"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few, shared)
 
 
 def test_same_seed_same_bytes(folder, tmp_path):

@@ -45,13 +45,9 @@ def population_iterate(
     return iterate(task, value, columns)
 
 
-def main(options: Arguments) -> None:
-    """Simulate, log and write."""
-    torch.set_num_threads(options.threads)
-    tasks = Task.load(options.tasks)
-    replicates = range(len(tasks.seeds))
-    seeds = [derive(options.seed, "simulation", replicate) for replicate in replicates]
-    simulation = Simulation(tasks, seeds, options.batch, options.particles)
+def simulate(tasks: Task, seed: int, options: Arguments) -> pd.DataFrame:
+    """Curves of one replicate."""
+    simulation = Simulation(tasks, [seed], options.batch, options.particles)
     path = trajectory(
         tasks,
         [options.boost_rate] * options.boost_steps
@@ -78,6 +74,21 @@ def main(options: Arguments) -> None:
                 simulation.step(options.boost_rate)
             else:
                 simulation.step(options.rate, penalty)
+    return pd.concat([curves.frame() for curves in (boost, train, population)])
+
+
+def main(options: Arguments) -> None:
+    """Simulate, log and write."""
+    torch.set_num_threads(options.threads)
+    tasks = Task.load(options.tasks)
+    # One after the other: at N = 500 the state of one replicate fits the cache, that of all
+    # does not. Draws are per replicate, so the results are those of all at once.
+    frames = [
+        simulate(
+            tasks.replicate(replicate), derive(options.seed, "simulation", replicate), options
+        ).assign(replicate=replicate)
+        for replicate in range(len(tasks.seeds))
+    ]
 
     setting = tables.setting(options.tasks) | {
         "batch": options.batch,
@@ -86,12 +97,11 @@ def main(options: Arguments) -> None:
         "steps": options.steps,
         "particles": options.particles,
         "optimizers": {
-            name: {"rate": options.rate, "penalty": float(lam), "threshold": threshold}
-            for (name, threshold), lam in zip(BRANCHES.items(), penalty, strict=True)
+            name: {"rate": options.rate, "penalty": lam, "threshold": threshold}
+            for (name, threshold), lam in zip(BRANCHES.items(), (options.penalty, 0.0), strict=True)
         },
     }
-    frame = pd.concat([curves.frame() for curves in (boost, train, population)])
-    tables.write(frame, options.curves, tables.CURVES, setting)
+    tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
 
 
 if __name__ == "__main__":
