@@ -208,7 +208,10 @@ def learn(
         return bool(strongest.median() >= 1 / (task.sparsity * task.states))
 
     def converged(step: int) -> bool:
-        return step % check_every == 0 and bool((sum(signals()) / 2).abs().median() >= 1)
+        if step % check_every:
+            return False
+        alpha_value, alpha_attention = signals()
+        return bool(((alpha_value + alpha_attention) / 2).abs().median() >= 1)
 
     def stage(first: int, rate: float, penalty: float, ended: Callable[[int], bool]) -> int:
         steps = range(first, max_steps)

@@ -64,4 +64,4 @@ def attend(columns: Tensor, batch: Batch, kernel: ModuleType | None = None) -> T
             f"columns has shape {tuple(columns.shape)}: the last three dimensions must be "
             f"(replicates, states, length) = {expected}"
         )
-    return _Attend.apply(columns, batch, kernel or kernel_for(columns))  # type: ignore[no-untyped-call]
+    return _Attend.apply(columns, batch, kernel or kernel_for(columns))

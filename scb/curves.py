@@ -7,10 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from scb.metrics import DIVERGED, METRICS, AttentionStatistics, bayes_loss, measure
+from scb.metrics import DIVERGED, AttentionStatistics, bayes_loss, measure
+from scb.tables import MEASURED
 from scb.task import Task
-
-MEASURED = (*METRICS, *(f"normalised_{name}" for name in METRICS))
 
 
 class Curves:
@@ -72,7 +71,6 @@ class Curves:
         with np.errstate(invalid="ignore"):
             beyond = ~(distances <= DIVERGED).all(0)  # (step, G, R)
         diverged = np.logical_or.accumulate(beyond, axis=0)
-        steps, conditions, replicates = diverged.shape
         index = np.indices(diverged.shape).reshape(3, -1)
         frame = pd.DataFrame(
             {

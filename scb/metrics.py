@@ -12,25 +12,11 @@ import torch
 from torch import Tensor
 
 from scb.geometry import inner, squared_norm
+from scb.tables import METRICS
 from scb.task import Task
 
 DIVERGED = 1e3
 """A run has diverged once |V - P|_mu or |A - Q|_mu is not finite or exceeds this."""
-
-METRICS: tuple[str, ...] = (
-    "value_signal",
-    "attention_signal",
-    "value_error",
-    "attention_error",
-    "value_distance",
-    "attention_distance",
-    "value_similarity",
-    "attention_similarity",
-    "value_centred_similarity",
-    "attention_centred_similarity",
-    "test_loss",
-)
-"""Keys of `measure`, in the order of the curve tables' columns."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +90,7 @@ def bayes_loss(task: Task) -> Tensor:
 
 
 def measure(task: Task, value: Tensor, attention: AttentionStatistics) -> dict[str, Tensor]:
-    """All of `METRICS` for one iterate, each of shape (...), in float64.
+    """All of `scb.tables.METRICS` for one iterate, each of shape (...), in float64.
 
     Distances are ``|V - P|_mu`` and ``|A - Q|_mu``; errors the same norms of
     ``Delta_V = V - [alpha_V P + (1 - alpha_V) mu 1^T]`` and
@@ -133,7 +119,7 @@ def measure(task: Task, value: Tensor, attention: AttentionStatistics) -> dict[s
     centred = square - 2 * uniform * (mu * attention.total).sum(-1) + uniform
     residual = centred - alpha_attention.square() * task.attention_energy
 
-    return {
+    measured = {
         "value_signal": alpha_value,
         "attention_signal": alpha_attention,
         "value_error": squared_norm(value - trivial - explained, mu).sqrt(),
@@ -156,6 +142,7 @@ def measure(task: Task, value: Tensor, attention: AttentionStatistics) -> dict[s
         ),
         "test_loss": test_loss(task, value, attention),
     }
+    return {name: measured[name] for name in METRICS}
 
 
 def _cosine(inner_product: Tensor, left: Tensor, right: Tensor) -> Tensor:

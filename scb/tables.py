@@ -15,10 +15,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scb.metrics import METRICS
-
 SETTING = b"setting"
 """Key of the file metadata under which the setting is kept, as JSON."""
+
+
+METRICS: tuple[str, ...] = (
+    "value_signal",
+    "attention_signal",
+    "value_error",
+    "attention_error",
+    "value_distance",
+    "attention_distance",
+    "value_similarity",
+    "attention_similarity",
+    "value_centred_similarity",
+    "attention_centred_similarity",
+    "test_loss",
+)
+"""What is measured of an iterate, by `scb.metrics.measure`."""
+
+MEASURED: tuple[str, ...] = (*METRICS, *(f"normalised_{name}" for name in METRICS))
+"""`METRICS` of the iterate, then of its normalised solution (Stage 3 applied to it)."""
 
 
 def _required(**types: pa.DataType) -> list[pa.Field]:
@@ -53,15 +70,13 @@ CURVES: pa.Schema = pa.schema(
             stage=pa.string(),
             diverged=pa.bool_(),
         ),
-        *(pa.field(name, pa.float64()) for name in METRICS),
-        *(pa.field(f"normalised_{name}", pa.float64()) for name in METRICS),
+        *(pa.field(name, pa.float64()) for name in MEASURED),
         *_required(bayes_loss=pa.float64()),
     ]
 )
 """One row per optimizer, replicate and logged step. Columns: optimizer (string),
-replicate (int32), step (int32), stage (string: boost or train), diverged (bool), every
-metric of `METRICS`, every metric again as ``normalised_<metric>`` (Stage 3 applied to
-that iterate), bayes_loss (float64). Metrics are null once diverged."""
+replicate (int32), step (int32), stage (string: boost or train), diverged (bool), all of
+`MEASURED`, bayes_loss (float64). What is measured is null once diverged."""
 
 STATES: pa.Schema = pa.schema(
     _required(
@@ -69,8 +84,8 @@ STATES: pa.Schema = pa.schema(
         replicate=pa.int32(),
         step=pa.int32(),
         state=pa.int32(),
-        value=_FLOATS,
-        attention=_FLOATS,
+        value=pa.list_(pa.float32()),
+        attention=pa.list_(pa.float32()),
     )
 )
 """One row per optimizer, replicate and state k: optimizer, replicate, step, state,

@@ -5,7 +5,7 @@ dimension (`Task.stack`), over which every function of the package broadcasts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from scb import tables
 from scb.geometry import squared_norm
 
 MAX_STATES = 65536
@@ -150,6 +151,18 @@ class Task:
             tuple(seed for task in tasks for seed in task.seeds),
         )
 
+    def replicate(self, index: int) -> "Task":
+        """One of the replicates, as a task with a replicate dimension of 1."""
+        some = slice(index, index + 1)
+        return replace(
+            self,
+            transition=self.transition[some],
+            stationary=self.stationary[some],
+            positions=self.positions[some],
+            weights=self.weights[some],
+            seeds=self.seeds[some],
+        )
+
     @property
     def states(self) -> int:
         """N."""
@@ -232,8 +245,6 @@ class Task:
 
     def save(self, path: Path) -> None:
         """Write the task(s) to Parquet, one row per replicate and state."""
-        from scb import tables  # here: its curve tables list the metrics, which need Task
-
         replicates, states, sparsity = len(self.seeds), self.states, self.sparsity
         rows = replicates * states
         columns = {
@@ -254,8 +265,6 @@ class Task:
     @classmethod
     def load(cls, path: Path) -> "Task":
         """Read what `save` wrote; always with a replicate dimension."""
-        from scb import tables
-
         frame = tables.read(path, tables.TASKS).sort_values(["replicate", "state"])
         states, length = int(frame["states"].iloc[0]), int(frame["length"].iloc[0])
 

@@ -42,10 +42,9 @@ def test_minibatch_gradient_has_the_closed_form_expectation(make_task, make_stre
         attention_gradients.append((raw - raw.mean(-1, keepdim=True)) / mu[..., None])
 
     attention, truth, trivial = columns.mT, task.attention, mu[..., None]
-    expected_value = (
-        squared_norm(attention, mu)[..., None, None] * (value - trivial)
-        - inner(truth, attention, mu)[..., None, None] * (task.transition - trivial)
-    )
+    expected_value = squared_norm(attention, mu)[..., None, None] * (value - trivial) - inner(
+        truth, attention, mu
+    )[..., None, None] * (task.transition - trivial)
     chance = mu.square().sum(-1)
     expected_attention = (squared_norm(value, mu) - chance)[..., None, None] * (
         attention - 1 / 20

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from scb.geometry import inner, squared_norm
-from scb.metrics import METRICS, AttentionStatistics, bayes_loss, measure
+from scb.metrics import AttentionStatistics, bayes_loss, measure
 from scb.metrics import test_loss as population_loss
+from scb.tables import METRICS
 from scb.transformer import LinearTransformer, squared_loss
 
 

@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scb import tables
-from scb.metrics import METRICS
-from scb.tables import CURVES, STATES, TASKS, TableError
+from scb.tables import CURVES, MEASURED, STATES, TASKS, TableError
 
 
 def states_frame(rows=4):
@@ -21,8 +20,8 @@ def states_frame(rows=4):
             "replicate": np.arange(rows) // 2,
             "step": 10,
             "state": np.arange(rows) % 2,
-            "value": list(generator.normal(size=(rows, 2))),
-            "attention": list(generator.normal(size=(rows, 7))),
+            "value": list(generator.normal(size=(rows, 2)).astype(np.float32)),
+            "attention": list(generator.normal(size=(rows, 7)).astype(np.float32)),
         }
     )
 
@@ -37,9 +36,8 @@ def curves_frame():
             "diverged": [False, True],
         }
     )
-    for name in METRICS:
+    for name in MEASURED:
         frame[name] = [0.1, np.nan]
-        frame[f"normalised_{name}"] = [0.2, np.nan]
     return frame.assign(bayes_loss=0.3)
 
 
@@ -70,11 +68,11 @@ def test_an_arrow_table_and_any_column_order_will_do(tmp_path):
 
 
 def test_curves_hold_every_metric_twice_and_nulls_once_diverged(tmp_path):
-    assert set(METRICS) | {f"normalised_{name}" for name in METRICS} <= set(CURVES.names)
+    assert set(MEASURED) <= set(CURVES.names)
     tables.write(curves_frame(), tmp_path / "curves.parquet", CURVES, {})
     found = tables.read(tmp_path / "curves.parquet", CURVES)
-    assert found.loc[0, METRICS[0]] == 0.1
-    assert found.loc[1, list(METRICS)].isna().all()
+    assert found.loc[0, MEASURED[0]] == 0.1
+    assert found.loc[1, list(MEASURED)].isna().all()
 
 
 def test_a_diverged_state_keeps_its_nans(tmp_path):

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from scb import tables
-from scb.algorithm import optimizers, train
+from scb.algorithm import Model, optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
@@ -34,7 +34,7 @@ def main(options: Arguments) -> None:
 
     linear = LinearTransformer.initial(tasks)
     softmax = SoftmaxTransformer.initial(tasks)
-    steps = {
+    models: dict[str, tuple[Model, list[torch.optim.Optimizer]]] = {
         "linear": (linear, optimizers(tasks, linear, options.rate)),
         "softmax": (
             softmax,
@@ -47,18 +47,18 @@ def main(options: Arguments) -> None:
         ),
     }
     frames, values, columns = [], [], []
-    for name, (model, optimizer) in steps.items():
+    for name, (model, optimizer) in models.items():
         curves = Curves(tasks, [name], "train", options.log_interval, options.steps)
 
-        def observe(step: int, model=model, curves=curves) -> None:  # type: ignore[no-untyped-def]
+        def observe(step: int, model: Model = model, curves: Curves = curves) -> None:
             if curves.due(step):
                 curves.record(step, **iterate(tasks, model.value, model.columns))
 
         train(model, optimizer, stream, range(options.steps), options.batch, observe)
         observe(options.steps)
         frames.append(curves.frame())
-        values.append(model.value)
-        columns.append(model.columns)
+        values.append(model.value.detach())
+        columns.append(model.columns.detach())
 
     setting = tables.setting(options.tasks) | {
         "batch": options.batch,
@@ -68,7 +68,7 @@ def main(options: Arguments) -> None:
     }
     tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
     state = torch.stack(values), torch.stack(columns)
-    write_states(options.states, list(steps), options.steps, *state, setting)
+    write_states(options.states, list(models), options.steps, *state, setting)
 
 
 if __name__ == "__main__":

@@ -21,16 +21,19 @@ from scb.task import Task
 Arguments = argparse.Namespace
 
 
-def arguments(description: str | None, *, trains: bool = True) -> argparse.ArgumentParser:
+def arguments(
+    description: str | None, *, steps: bool = True, device: bool = True
+) -> argparse.ArgumentParser:
     """Parser with the options that experiments have in common."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--seed", type=int, required=True, help="root of all seeds")
-    if trains:
+    if steps:
         parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
         parser.add_argument("--steps", type=int, required=True, help="last step, from 0")
         parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")
-        parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
         parser.add_argument("--threads", type=int, default=1)
+    if device:
+        parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     return parser
 
 
@@ -47,9 +50,12 @@ def set_up(options: Arguments) -> torch.device:
     torch.set_num_threads(options.threads)
     if options.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
+    kind = options.device.split(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise ValueError(f"device is {options.device}: use auto, cpu, cuda or cuda:NUMBER")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(
-            f"device is {options.device}, but no CUDA device is there: use cpu or auto"
+            f"device is {options.device}, but no CUDA device is there: use auto or cpu"
         )
     return torch.device(options.device)
 
@@ -78,8 +84,7 @@ def write_states(
     setting: dict[str, Any],
 ) -> None:
     """Write iterates of shape (G, R, N, N) and (G, R, N, T) to a table of `tables.STATES`."""
-    conditions, replicates, states, length = columns.shape
-    index = np.indices((conditions, replicates, states)).reshape(3, -1)
+    index = np.indices(columns.shape[:-1]).reshape(3, -1)
 
     def lists(rows: Tensor) -> pa.Array:
         flat = rows.detach().float().cpu().contiguous().numpy()

@@ -25,7 +25,7 @@ def main(options: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, trains=False)
+    parser = arguments(__doc__, steps=False, device=False)
     parser.add_argument("--states", type=int, required=True, help="N")
     parser.add_argument("--length", type=int, required=True, help="T")
     parser.add_argument("--sparsity", type=int, required=True, help="Q")

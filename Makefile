@@ -1,0 +1,53 @@
+# `make` regenerates every figure, `make test` checks everything; both set up .venv first.
+PYTHON ?= python3
+CORES ?= all
+TORCH ?= 2.13.0
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+SMOKE := --configfile tests/workflow/smoke.yaml
+PIP := -m pip --quiet --disable-pip-version-check
+
+.PHONY: all setup test smoke report lock clean
+
+all: setup
+	$(BIN)/snakemake --cores $(CORES)
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "Python >= 3.11 is needed: make PYTHON=/path/to/it")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) install --requirement requirements.lock
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# pytest runs the smoke DAG, snakemake --lint and snakefmt too.
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+smoke: setup
+	$(BIN)/snakemake --cores $(CORES) $(SMOKE)
+
+report: all
+	$(BIN)/snakemake --report report.html
+
+# Exact versions of everything, from what pyproject.toml allows in an empty environment. torch
+# moves only when told to: it is large, and results agree to the last digit within a version only.
+# Left out is what depends on the machine: the build of torch (+cpu and the like) and the CUDA
+# libraries, whose versions each build pins itself.
+lock:
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python $(PIP) install --editable '.[test]' torch==$(TORCH)
+	.venv-lock/bin/python -m pip freeze --all --exclude-editable --exclude pip > .venv-lock/frozen
+	{ echo "# Made by 'make lock': do not edit."; \
+	  grep -v -E '^(cuda|nvidia|triton)' .venv-lock/frozen | sed 's/+[^+]*$$//'; } > requirements.lock
+	rm -rf .venv-lock
+
+# Outputs only: .venv stays.
+clean:
+	rm -rf results figures smoke report.html .snakemake

@@ -1,0 +1,42 @@
+"""The replication, from settings to figures: see config.yaml and workflow/rules."""
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from workflow.settings import require_valid, require_yaml
+
+min_version("9.13")
+
+require_yaml(Path("config.yaml"))
+
+
+configfile: "config.yaml"
+
+
+require_valid(config)
+
+
+report: "workflow/report/workflow.rst"
+
+
+pathvars:
+    results=config["results"],
+    figures=config["figures"],
+    logs=f"{config['results']}/logs",
+    benchmarks=f"{config['results']}/benchmarks",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/tasks.smk"
+include: "workflow/rules/boost.smk"
+include: "workflow/rules/optimizers.smk"
+include: "workflow/rules/attention.smk"
+include: "workflow/rules/simulation.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("<figures>/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),

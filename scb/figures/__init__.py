@@ -1,0 +1,1 @@
+"""One runnable module per figure; reads tables, trains nothing."""

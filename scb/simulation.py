@@ -1,0 +1,304 @@
+"""Training at large T without sequences: population gradient plus Gaussian noise.
+
+The paper's simulation (figure 6) replaces the mini-batch gradient by its expectation plus
+Gaussian noise of variance proportional to 1/B. Here that variance is the exact one at the
+current iterate (`scb.population`); the algorithm is that of section 3.
+
+The T - Q *useless* coordinates of a column of A (``q_t = 0``) obey one law, so M *particles*
+stand for them, each counted ``(T - Q) / M`` times in sums over t; the Q coordinates of the
+support are kept one by one. With M = T - Q nothing is left out.
+
+Exact, given the path of V and of the sums over t: expected gradients, the variance of the
+noise of each coordinate of A, of a column's mean and of V as a whole (but see `REFRESH`).
+Approximate:
+
+- noise is Gaussian; in truth its tails are heavier where a query is rare, ``B mu_k`` small;
+- noise is independent between V, the columns of A and the coordinates of a column;
+- the noise of V is that of ``r c^T`` with independent r and c (see `value_noise`), where r has
+  the covariance ``diag(mu) - mu mu^T`` of the target alone and c its own, scaled to the exact
+  total;
+- sums over t carry the sampling error of M particles.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from scb.algorithm import switch_threshold
+from scb.metrics import AttentionStatistics
+from scb.optim import Rate, soft_threshold
+from scb.population import (
+    AttentionMoments,
+    ValueMoments,
+    attention_noise,
+    common_noise,
+    expected_attention_gradient,
+    value_noise,
+)
+from scb.task import Task
+
+
+@dataclass(frozen=True)
+class ParticleColumns:
+    """Attention, transposed, with particles in place of the useless coordinates.
+
+    Attributes
+    ----------
+    support : Tensor, shape (..., R, N, Q)
+        Entries at the positions of the true pattern.
+    particles : Tensor, shape (..., R, N, M)
+    length : int
+        T.
+    """
+
+    support: Tensor
+    particles: Tensor
+    length: int
+
+    @property
+    def multiplicity(self) -> float:
+        """Positions that a particle stands for, ``(T - Q) / M``."""
+        return (self.length - self.support.shape[-1]) / self.particles.shape[-1]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "ParticleColumns":
+        """The columns with ``function`` applied to every entry."""
+        return ParticleColumns(function(self.support), function(self.particles), self.length)
+
+    def sum(self) -> Tensor:
+        """``sum_t a_t``, shape (..., R, N)."""
+        return self.support.sum(-1) + self.multiplicity * self.particles.sum(-1)
+
+    def project(self) -> "ParticleColumns":
+        """Projection on ``1^T a = 1``, as `scb.optim.project_columns`."""
+        shift = (1 - self.sum())[..., None] / self.length
+        return self.map(lambda entries: entries + shift)
+
+    def round(self, constant: float = 0.5) -> "ParticleColumns":
+        """Stage 3 for A, as `scb.algorithm.round_columns`."""
+        least = constant / self.support.shape[-1]
+        kept = self.map(lambda entries: torch.where(entries >= least, entries, 0.0))
+        total = kept.sum()[..., None]
+        uniform = 1 / self.length
+        return kept.map(
+            lambda entries: torch.where(
+                total > 0, entries / torch.where(total > 0, total, 1.0), uniform
+            )
+        )
+
+    def statistics(self, task: Task) -> AttentionStatistics:
+        """What `scb.metrics.measure` needs, in float64."""
+        columns = self.map(Tensor.double)
+        overlap = (task.weights.mT * columns.support).sum(-1)
+        return AttentionStatistics(overlap, columns.map(torch.square).sum(), columns.sum())
+
+    def moments(self, task: Task) -> AttentionMoments:
+        """What the noise needs."""
+        square = self.map(torch.square)
+        cube = ParticleColumns(
+            square.support * self.support, square.particles * self.particles, self.length
+        )
+        sums = square.sum(), cube.sum(), square.map(torch.square).sum()
+        return AttentionMoments.of_support(task, self.support, *sums)
+
+
+REFRESH = 10
+"""Steps between two computations of the moments of V that its noise needs, O(N^3); in
+between they are scaled with ``|V - mu 1^T|_mu``, which is followed at every step."""
+
+
+class Simulation:
+    """State and steps of a simulation of R replicates, in one branch and then in G.
+
+    Parameters
+    ----------
+    task : Task of R replicates, float64
+    seeds : sequence of R ints
+        Noise seed of each replicate: its draws do not depend on the other replicates.
+    batch_size : int
+        B.
+    particles : int
+        M, from 1 to T - Q.
+    dtype : torch.dtype
+        Of the state.
+
+    Attributes
+    ----------
+    columns : ParticleColumns of shape (G, R, ...)
+        A; G is 1 until `branch`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        seeds: Sequence[int],
+        batch_size: int,
+        particles: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        useless = task.length - task.sparsity
+        if not 1 <= particles <= useless:
+            raise ValueError(f"particles is {particles}: it must be in [1, T - Q] = [1, {useless}]")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}: it must be at least 1")
+        if len(seeds) != len(task.seeds):
+            raise ValueError(f"there are {len(seeds)} seeds for {len(task.seeds)} replicates")
+        self.task, self._working = task, task.to(dtype=dtype)
+        self._batch_size = batch_size
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._attention_rate = (1 / task.transition_energy).to(dtype)  # (R,), in units of eta
+        self._value_rate = (1 / task.attention_energy).to(dtype)
+
+        mu = self._working.stationary  # (R, N)
+        self._root = mu.sqrt()
+        # V is kept as (V - mu 1^T) D^1/2: the mu-norm becomes the plain one, and the first
+        # signals, of order 1/T, are not lost in the rounding of V.
+        self._deviation = mu.new_zeros(1, *task.transition.shape)  # (G, R, N, N)
+        self._ideal = (task.transition - task.stationary[..., None]).to(dtype)
+        self._ideal *= self._root[..., None, :]  # (P - mu 1^T) D^1/2, (R, N, N)
+        self.columns = ParticleColumns(
+            mu.new_full((1, *task.weights.mT.shape), 1 / task.length),
+            mu.new_full((1, *mu.shape, particles), 1 / task.length),
+            task.length,
+        )
+        self._steps = 0
+        self._moments = ValueMoments.of_deviation(self._working, self._deviation)
+
+    @property
+    def value(self) -> Tensor:
+        """V, shape (G, R, N, N), float64."""
+        mu = self.task.stationary
+        return self._deviation.double() / mu.sqrt()[..., None, :] + mu[..., None]
+
+    def branch(self, thresholded: Sequence[bool]) -> None:
+        """Enter Stage 2 with a branch for each entry; where it is true, sparsify A first.
+
+        All branches go on with the same draws of noise, so that they compare in pairs.
+        """
+        least = switch_threshold(self.task, self.value)[..., None, None]  # (1, R, 1, 1)
+        chosen = torch.tensor(thresholded)[:, None, None, None]  # (G, 1, 1, 1)
+        self.columns = self.columns.map(
+            lambda entries: torch.where(chosen & (entries.abs() < least), 0.0, entries)
+        ).project()
+        self._deviation = self._deviation.repeat(len(thresholded), 1, 1, 1)
+        self._refresh()
+
+    @torch.no_grad()
+    def step(self, rate: Rate, penalty: float | Tensor = 0.0) -> None:
+        """One step of every branch.
+
+        Parameters
+        ----------
+        rate : float or Tensor broadcastable to (G, R)
+            eta: ``eta_V = eta / K_Q``, ``eta_A = eta / K_P``.
+        penalty : float or Tensor of shape (G,)
+            lambda.
+        """
+        if self._steps % REFRESH == 0 or self._steps < REFRESH:
+            self._refresh()
+        self._steps += 1
+        value = self._value_moments()
+        attention = self.columns.moments(self._working)
+        value_draw, target_draw, *attention_draws = self._draw()
+        self._step_attention(rate, penalty, value, attention, *attention_draws)
+        self._step_value(rate, value, attention, value_draw, target_draw)
+
+    def _refresh(self) -> None:
+        deviation = self._deviation / self._root[..., None, :]
+        self._moments = ValueMoments.of_deviation(self._working, deviation)
+
+    def _value_moments(self) -> ValueMoments:
+        """Moments of V: energy and overlap as they are, the others scaled since `_refresh`."""
+        flat = self._deviation.flatten(-2)  # (G, R, N N)
+        energy = torch.linalg.vector_norm(flat, dim=-1).square()
+        overlap = (flat[..., None, :] @ self._ideal.flatten(-2)[..., None]).flatten(-3)
+        overlap = overlap.view_as(energy)
+        before = self._moments.energy
+        factor = torch.where(before > 0, energy / before, 1.0).sqrt()
+        return replace(self._moments.scaled(factor), energy=energy, overlap=overlap)
+
+    def _draw(self) -> tuple[Tensor, ...]:
+        """Standard normals of one step, shared by the branches; each of shape (R, N, ...)."""
+        states, particles = self._root.shape[-1], self.columns.particles.shape[-1]
+        widths = [states, 1, self.task.sparsity, particles, 1, 1]
+        flat = self._root.new_empty(len(self._generators), states * sum(widths))
+        for row, generator in zip(flat, self._generators, strict=True):
+            torch.randn(row.shape, generator=generator, out=row)
+        parts = flat.split([states * width for width in widths], dim=-1)
+        value, target, support, others, mean, common = (
+            part.view(-1, states, width) for part, width in zip(parts, widths, strict=True)
+        )
+        # The mean noise of a column is that of T - Q coordinates, not of M.
+        if particles > 1:
+            useless = self.task.length - self.task.sparsity
+            spread = ((1 - 1 / useless) / (1 - 1 / particles)) ** 0.5  # variance 1 in all
+            others = (others - others.mean(-1, keepdim=True)) * spread + mean / useless**0.5
+        return value, target, support, others, common
+
+    def _step_attention(
+        self,
+        rate: Rate,
+        penalty: float | Tensor,
+        value: ValueMoments,
+        attention: AttentionMoments,
+        support_draw: Tensor,
+        particle_draw: Tensor,
+        common_draw: Tensor,
+    ) -> None:
+        task, columns = self._working, self.columns
+        eta = (rate * self._attention_rate)[..., None, None]
+        shrinkage = torch.as_tensor(penalty).to(eta).reshape(-1, 1, 1, 1)
+        common = common_noise(task, value, attention)[..., None].sqrt() * common_draw
+
+        def stepped(entries: Tensor, weights: Tensor | float, draw: Tensor) -> Tensor:
+            variance = attention_noise(task, value, attention, entries, weights)
+            noise = variance.clamp_(min=0).sqrt_() * draw + common
+            mean = expected_attention_gradient(value, entries, weights)
+            return entries - eta * (mean + noise / self._batch_size**0.5)
+
+        raw = ParticleColumns(
+            stepped(columns.support, task.weights.mT, support_draw),
+            stepped(columns.particles, 0.0, particle_draw),
+            columns.length,
+        )
+        if bool(shrinkage.any()):
+            raw = raw.map(lambda entries: soft_threshold(entries, shrinkage))
+        self.columns = raw.project()
+
+    def _step_value(
+        self,
+        rate: Rate,
+        value: ValueMoments,
+        attention: AttentionMoments,
+        value_draw: Tensor,
+        target_draw: Tensor,
+    ) -> None:
+        mu, root = self._working.stationary, self._root  # (R, N)
+        square, overlap = (
+            (mu * moment).sum(-1) for moment in (attention.square, attention.overlap)
+        )  # |A|_mu^2 and <Q, A>_mu, (G, R)
+        tilt = 1 - mu / mu.square().sum(-1, keepdim=True)  # b
+
+        def residuals(normal: Tensor) -> Tensor:  # r, of covariance diag(mu) - mu mu^T
+            rows = root[..., None] * normal
+            return rows - mu[..., None] * rows.sum(-2, keepdim=True)
+
+        # c D^1/2 = sqrt(p_2) (I - root root^T) xi + b D^1/2: a fluctuation and a fixed part.
+        fluctuation = residuals(value_draw)  # (R, N, N)
+        fluctuation -= (fluctuation @ root[..., None]) * root[..., None, :]
+        fixed = residuals(target_draw) * (tilt * root)[..., None, :]  # (R, N, N)
+        total = (1 - mu.square().sum(-1)) * (
+            square * (self.task.states - 1) + (mu * tilt.square()).sum(-1)
+        )  # E|r c^T|_mu^2 of these draws
+        variance = value_noise(self._working, value, attention) / self._batch_size
+        size = rate * self._value_rate * (variance / total).sqrt()
+
+        def factor(number: Tensor) -> Tensor:
+            return number[..., None, None]
+
+        deviation, eta = self._deviation, rate * self._value_rate
+        deviation *= factor(1 - eta * square)
+        deviation.addcmul_(factor(eta * overlap), self._ideal)
+        deviation.addcmul_(factor(-size * square.sqrt()), fluctuation)
+        deviation.addcmul_(factor(-size), fixed)

@@ -1,0 +1,166 @@
+"""The experiments as the pipeline runs them: by command line, Parquet in and out."""
+
+import runpy
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from scb import Task, tables
+from scb.algorithm import optimizers, train
+from scb.experiments.common import read_states, stream_of, write_states
+from scb.population import trajectory
+from scb.transformer import LinearTransformer
+
+TASKS = "--states 3 --length 40 --sparsity 2 --seed 5 --replicates 3 --output tasks.parquet"
+BOOST = (
+    "--tasks tasks.parquet --seed 5 --batch 8 --steps 12 --rate 0.05 --log-interval 5 "
+    "--curves boost.parquet --state boost_state.parquet"
+)
+BRANCHES = (
+    "--tasks tasks.parquet --state boost_state.parquet --seed 5 --batch 8 --steps 30 "
+    "--log-interval 5 --optimizer proximal 0.02 1e-3 1 --optimizer sgd 0.02 0 0 "
+    "--optimizer wild 500 0 0 --curves optimizers.parquet --state-output end.parquet"
+)
+ATTENTION = (
+    "--tasks tasks.parquet --seed 5 --batch 8 --steps 20 --rate 0.05 --logit-rate 0.01 "
+    "--log-interval 10 --curves attention.parquet --states attention_state.parquet"
+)
+SIMULATE = (
+    "--tasks tasks.parquet --seed 5 --batch 500 --steps 30 --boost-steps 10 --boost-rate 0.1 "
+    "--rate 0.05 --penalty 1e-4 --particles 38 --log-interval 5 --curves simulation.parquet"
+)
+
+
+def call(folder, module, options):
+    """Run ``python -m scb.experiments.<module>`` in ``folder``, without a new process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", [module, *options.split()])
+        runpy.run_module(f"scb.experiments.{module}", run_name="__main__")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("experiments")
+    for module, options in (
+        ("tasks", TASKS),
+        ("boost", BOOST),
+        ("optimizers", BRANCHES),
+        ("attention", ATTENTION),
+        ("simulate", SIMULATE),
+    ):
+        call(folder, module, options)
+    return folder
+
+
+def test_boost_is_plain_training_from_the_papers_start(folder):
+    task = Task.load(folder / "tasks.parquet")
+    model = LinearTransformer.initial(task)
+    train(model, optimizers(task, model, 0.05), stream_of(task, 5), range(12), 8)
+    names, step, value, columns = read_states(folder / "boost_state.parquet")
+    assert (names, step) == (["boost"], 12)
+    torch.testing.assert_close(value[0], model.value.detach())
+    torch.testing.assert_close(columns[0], model.columns.detach())
+
+
+def test_branches_go_on_from_the_boost_on_its_stream(folder):
+    task = Task.load(folder / "tasks.parquet")
+    model = LinearTransformer.initial(task)
+    for rate, steps in ((0.05, range(12)), (0.02, range(12, 30))):
+        train(model, optimizers(task, model, rate), stream_of(task, 5), steps, 8)
+    names, step, value, columns = read_states(folder / "end.parquet")
+    assert (names, step) == (["proximal", "sgd", "wild"], 30)
+    torch.testing.assert_close(value[1], model.value.detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(columns[1], model.columns.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_diverged_run_is_recorded_and_leaves_the_others_alone(folder):
+    frame = tables.read(folder / "optimizers.parquet", tables.CURVES)
+    diverged = frame.groupby("optimizer")["diverged"].any()
+    assert diverged.to_dict() == {"proximal": False, "sgd": False, "wild": True}
+    assert set(frame["step"]) == {12, 15, 20, 25, 30}
+    kept = frame[~frame["diverged"]]
+    assert np.isfinite(kept[list(tables.MEASURED)]).all(axis=None)
+
+
+def test_setting_travels_with_the_tables(folder):
+    setting = tables.setting(folder / "optimizers.parquet")
+    assert setting["states"] == 3
+    assert setting["boost_rate"] == 0.05
+    assert setting["optimizers"]["proximal"] == {"rate": 0.02, "penalty": 1e-3, "threshold": True}
+
+
+def test_attention_trains_both_models(folder):
+    frame = tables.read(folder / "attention.parquet", tables.CURVES)
+    assert set(frame["optimizer"]) == {"linear", "softmax"}
+    last = frame[frame["step"] == 20]
+    assert (last["test_loss"] < frame[frame["step"] == 0]["test_loss"].max()).all()
+
+
+def test_simulation_logs_the_branches_and_the_population_path(folder):
+    frame = tables.read(folder / "simulation.parquet", tables.CURVES)
+    rows = frame.groupby("optimizer")["step"].agg(["min", "max", "size"])
+    assert rows.T.to_dict("list") == {
+        "boost": [0, 10, 9],
+        "population": [0, 30, 21],
+        "proximal": [10, 30, 15],
+        "sgd": [10, 30, 15],
+    }
+    population = frame[frame["optimizer"] == "population"]
+    assert (population[["value_error", "attention_error"]] < 1e-6).all(axis=None)
+    path = trajectory(Task.load(folder / "tasks.parquet"), [0.1] * 10 + [0.05] * 20)
+    last = population[population["step"] == 30].sort_values("replicate")
+    np.testing.assert_allclose(last["attention_signal"], path[30, 1], rtol=1e-6)
+
+
+def test_a_replicate_is_simulated_alike_among_others(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS.replace("--replicates 3", "--replicates 2"))
+    call(tmp_path, "simulate", SIMULATE)
+    few = tables.read(tmp_path / "simulation.parquet", tables.CURVES)
+    many = tables.read(folder / "simulation.parquet", tables.CURVES)
+    shared = many[many["replicate"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few, shared)
+
+
+def test_same_seed_same_bytes(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS)
+    call(tmp_path, "boost", BOOST)
+    for name in ("tasks.parquet", "boost.parquet", "boost_state.parquet"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_states_round_trip(tmp_path):
+    value, columns = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 9)
+    write_states(tmp_path / "s.parquet", ["a", "b"], 7, value, columns, {})
+    names, step, value_back, columns_back = read_states(tmp_path / "s.parquet")
+    assert (names, step) == (["a", "b"], 7)
+    assert torch.equal(value_back, value)
+    assert torch.equal(columns_back, columns)
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "fault"),
+    [
+        ("tasks", TASKS.replace("--states 3", "--states 1"), "states is 1"),
+        ("tasks", TASKS.replace("--sparsity 2", "--sparsity 41"), "sparsity is 41"),
+        ("boost", BOOST.replace("--rate 0.05", "--rate -1"), "rate must be positive"),
+        ("boost", BOOST + " --device abacus", "device is abacus"),
+        ("optimizers", BRANCHES.replace("wild", "sgd"), "each may be used once"),
+        ("boost", BOOST.replace("tasks.parquet", "nowhere.parquet"), "nowhere.parquet"),
+        ("boost", BOOST.replace("tasks.parquet", "boost.parquet"), "boost.parquet"),
+        ("boost", BOOST.replace("tasks.parquet", "cut.parquet"), "cut.parquet"),
+    ],
+)
+def test_bad_input_ends_in_one_line(folder, module, options, fault):
+    whole = (folder / "tasks.parquet").read_bytes()
+    (folder / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    before = sorted(folder.iterdir())
+    with pytest.raises(SystemExit) as failed:
+        call(folder, module, options)
+    message = failed.value.code  # a text: printed to standard error, with status 1
+    assert fault in message
+    assert len(message.splitlines()) == 1
+    assert sorted(folder.iterdir()) == before

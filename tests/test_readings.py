@@ -1,0 +1,84 @@
+"""Numbers of config.yaml that claim to come from a closed form do."""
+
+import pytest
+import torch
+import yaml
+
+from scb import Task
+from scb.population import balancing_penalty, largest_stable_rate, trajectory
+from scb.seeds import derive
+
+
+@pytest.fixture(scope="module")
+def config(request):
+    return yaml.safe_load((request.config.rootpath / "config.yaml").read_text())
+
+
+def tasks_of(config, setting):
+    """The tasks that the pipeline draws for a setting, four at N = 500."""
+    shape = [config[setting][key] for key in ("states", "length", "sparsity")]
+    replicates = 4 if shape[0] == 500 else 8
+    seeds = [derive(config["seed"], "task", replicate) for replicate in range(replicates)]
+    options = config["tasks"]
+    return Task.stack([Task.sample(*shape, seed, **options) for seed in seeds])
+
+
+def one_digit(number):
+    return float(f"{float(number):.0e}")
+
+
+@pytest.mark.parametrize("setting", ["vocabulary_10", "vocabulary_20"])
+def test_rates_of_figure_5_are_half_the_largest_stable_one(config, setting):
+    rate = largest_stable_rate(tasks_of(config, setting), config[setting]["batch"])
+    assert config[setting]["boost"]["rate"] == one_digit(rate.min() / 2)
+
+
+def test_the_rate_of_figure_1_is_close_to_it(config):
+    rate = largest_stable_rate(tasks_of(config, "vocabulary_3"), 64)
+    assert one_digit(rate.min() / 2) == 0.009
+    assert config["vocabulary_3"]["boost"]["rate"] == config["convergence"]["boost"]["rate"] == 0.01
+
+
+@pytest.mark.parametrize("setting", ["simulation_100", "simulation_500"])
+def test_rates_of_figure_6_are_stable(config, setting):
+    rate = largest_stable_rate(tasks_of(config, setting), config[setting]["batch"])
+    assert config[setting]["boost"]["rate"] <= rate.min() / 2
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["vocabulary_3", "vocabulary_10", "vocabulary_20", "simulation_100", "simulation_500"],
+)
+def test_larger_penalties_balance_the_noise(config, setting):
+    """To one digit in the median over tasks; a unit of that digit for other task counts."""
+    chosen = config[setting].get("optimizers", {}).get("proximal_large", config[setting])
+    balance = balancing_penalty(
+        tasks_of(config, setting), config[setting]["batch"], chosen["rate"]
+    ).median()
+    unit = 10 ** torch.log10(balance).floor()
+    assert abs(chosen["penalty"] - balance) <= 1.5 * unit
+
+
+@pytest.mark.parametrize("setting", ["simulation_100", "simulation_500"])
+def test_the_population_path_of_figure_6_runs_as_commented(config, setting):
+    chosen = config[setting]
+    boost = chosen["boost"]
+    later = chosen["steps"] - boost["steps"]
+    rates = [boost["rate"]] * boost["steps"] + [chosen["rate"]] * later
+    path = trajectory(tasks_of(config, setting), rates)  # (steps + 1, 2, R)
+    assert (path[boost["steps"]] > 1 / (chosen["sparsity"] * chosen["states"])).all()
+    assert ((path[boost["steps"]] - 0.03).abs() < 0.01).all()
+    assert (path[600] > 0.99).all()
+
+
+def test_penalties_of_figure_5_keep_the_papers_scaling(config):
+    """eps K_P / (Q^2 N^3), with the eps of N = 3, to one digit."""
+    energy = {
+        states: tasks_of(config, f"vocabulary_{states}").transition_energy.median()
+        for states in (3, 10, 20)
+    }
+    printed = config["vocabulary_3"]["optimizers"]["proximal"]["penalty"]
+    for states in (10, 20):
+        scaled = printed * (energy[states] / 3**-3) / (energy[3] * states**3)
+        chosen = config[f"vocabulary_{states}"]["optimizers"]["proximal"]["penalty"]
+        assert chosen == pytest.approx(one_digit(scaled)), states

@@ -1,0 +1,148 @@
+"""What is run, and what is run again."""
+
+import pytest
+from conftest import SMOKE
+
+TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
+SIMULATION = ["simulation_100", "simulation_500"]
+ON_CONVERGENCE = {"fig1_convergence", "fig3_signals", "fig4_similarity"}
+FIGURES = ON_CONVERGENCE | {"fig2_softmax_vs_linear", "fig5_vocabulary", "fig6_simulation"}
+
+
+def of(settings, *rules):
+    return {f"{rule} of {setting}" for rule in rules for setting in settings}
+
+
+CONVERGENCE = of(["convergence"], "tasks", "boost", "optimizers") | ON_CONVERGENCE
+VOCABULARY = of(TRAINING[1:], "tasks", "boost", "optimizers")
+NEEDS = {
+    **{figure: CONVERGENCE - ON_CONVERGENCE | {figure} for figure in ON_CONVERGENCE},
+    "fig2_softmax_vs_linear": {"fig2_softmax_vs_linear", "attention", "tasks of attention"},
+    "fig5_vocabulary": {"fig5_vocabulary"} | VOCABULARY,
+    "fig6_simulation": {"fig6_simulation"} | of(SIMULATION, "simulation"),
+}
+EVERYTHING = set().union(*NEEDS.values())
+
+
+def test_everything_is_made(smoke):
+    results, figures = smoke.root / "smoke/results", smoke.root / "smoke/figures"
+    tables = {
+        *(
+            f"{setting}/{table}.parquet"
+            for setting in TRAINING
+            for table in ("tasks", "boost", "boost_state", "optimizers", "optimizers_state")
+        ),
+        *(f"attention/{table}.parquet" for table in ("tasks", "attention", "attention_state")),
+        *(f"{setting}/simulation.parquet" for setting in SIMULATION),
+    }
+    assert {str(path.relative_to(results)) for path in results.rglob("*.parquet")} == tables
+    assert {path.name for path in figures.iterdir()} == {
+        f"{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png")
+    }
+    for path in figures.iterdir():
+        signature = b"%PDF-" if path.suffix == ".pdf" else b"\x89PNG"
+        assert path.read_bytes().startswith(signature), path
+    for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
+        written = {path.stem for path in (results / kind).rglob(f"*.{suffix}")}
+        assert written >= FIGURES | {"tasks", "boost", "optimizers", "attention", "simulation"}
+    # Nothing outside the two folders: the full replication's outputs are safe from a smoke run.
+    assert not (smoke.root / "results").exists()
+    assert not (smoke.root / "figures").exists()
+
+
+def test_second_run_does_nothing(done):
+    run = done.snakemake()
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout
+
+
+def test_what_is_no_setting_reruns_nothing(done):
+    for path in (done.root / "scb").rglob("*.py"):
+        path.touch()
+    assert done.plan("--config", "device=cpu") == set()
+    assert done.plan("--set-threads", "boost=2", "optimizers=2") == set()
+
+
+def test_order_of_keys_reruns_nothing(done):
+    config = done.root / "config.yaml"
+    text = config.read_text()
+    start = text.index("    proximal:\n")
+    middle, end = text.index("    sgd:\n"), text.index("    sgd_small:\n")
+    config.write_text(text[:start] + text[middle:end] + text[start:middle] + text[end:])
+    assert config.read_text() != text
+    assert done.plan() == set()
+
+
+@pytest.mark.parametrize("figure", sorted(FIGURES))
+def test_plot_code_redraws_one_figure(done, figure):
+    with (done.root / f"scb/figures/{figure}.py").open("a") as code:
+        code.write("# Changed.\n")
+    assert done.plan() == {figure}
+
+
+def test_kernel_code_retrains(done):
+    with (done.root / "scb/kernels/reference.py").open("a") as code:
+        code.write("# Changed.\n")
+    assert done.plan() >= {"attention"} | of(TRAINING, "boost", "optimizers")
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ("convergence: {length: 41}", CONVERGENCE),
+        ("convergence: {boost: {rate: 0.02}}", CONVERGENCE - {"tasks of convergence"}),
+        (
+            "convergence: {optimizers: {proximal: {penalty: 1.0e-3}}}",
+            {"optimizers of convergence"} | ON_CONVERGENCE,
+        ),
+        (
+            "vocabulary_10: {batch: 8}",
+            of(["vocabulary_10"], "boost", "optimizers") | {"fig5_vocabulary"},
+        ),
+        ("attention: {rate: 0.02}", {"attention", "fig2_softmax_vs_linear"}),
+        (
+            "simulation_500: {particles: 49}",
+            {"simulation of simulation_500", "fig6_simulation"},
+        ),
+        ("tasks: {concentration: 2.0}", EVERYTHING - NEEDS["fig6_simulation"]),
+        ("log_interval: 4", EVERYTHING - of([*TRAINING, "attention"], "tasks")),
+        # Two values trade places.
+        (
+            "convergence: {batch: 10, boost: {steps: 16}}",
+            CONVERGENCE - {"tasks of convergence"},
+        ),
+    ],
+)
+def test_setting_reruns_its_experiment_alone(done, change, jobs):
+    (done.root / "change.yaml").write_text(change)
+    assert done.plan(settings=(SMOKE, "change.yaml")) == jobs
+
+
+@pytest.mark.parametrize("figure", sorted(FIGURES))
+def test_one_figure_needs_its_experiments_alone(fresh, figure):
+    assert fresh.plan(f"figures/{figure}.pdf", settings=()) == NEEDS[figure]
+
+
+def test_failing_job_shows_its_log(done):
+    (done.root / "scb/figures/fig3_signals.py").write_text("raise SystemExit('no ink')\n")
+    run = done.snakemake()
+    assert run.returncode != 0
+    assert "no ink" in run.stdout
+
+
+def test_report_builds_without_network(smoke, tmp_path):
+    report = tmp_path / "report.html"
+    run = smoke.snakemake("--report", str(report))
+    assert run.returncode == 0, run.stdout
+    text = report.read_text()
+    for figure in FIGURES:
+        assert f"{figure}.png" in text
+    # The captions tell the settings of this run.
+    assert text.count("T = 40") >= 6
+    assert "2 replicates" in text
+    assert "snakemake.config" not in text
+
+
+def test_lint(fresh):
+    run = fresh.snakemake("--lint", settings=())
+    assert run.returncode == 0, run.stdout

@@ -1,0 +1,72 @@
+"""What holds for the text of every rule."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+RULES = {
+    match[1]: match[2]
+    for path in FILES
+    for match in re.finditer(r"^rule (\w+):\n((?:[ \n].*\n?)*)", path.read_text(), re.MULTILINE)
+}
+
+
+def test_rules_are_found():
+    assert {"tasks", "boost", "optimizers", "attention", "simulation"} < set(RULES)
+    assert len(RULES) == 11
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_is_complete(rule):
+    text = RULES[rule]
+    directives = set(re.findall(r"^    (\w+):", text, re.MULTILINE))
+    assert directives >= {
+        "input", "output", "log", "benchmark", "conda", "threads", "resources", "shell"
+    }  # fmt: skip
+    for resource in ("mem_mb", "runtime"):
+        assert f"{resource}=" in text
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_job_depends_on_the_module_it_runs(rule):
+    (module,) = re.findall(r"python -m ([\w.]+)", RULES[rule])
+    assert f'modules=module_files("{module}")' in RULES[rule]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_shell_quotes_what_it_is_given(rule):
+    shell = RULES[rule].split("    shell:\n")[1]
+    assert "> {log:q} 2>&1" in shell
+    fields = set(re.findall(r"\{[^{}]*\}", shell)) - {"{threads}"}
+    assert all(field.endswith(":q}") for field in fields)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_inputs_and_outputs_have_names(rule):
+    for directive in ("input", "output", "params", "resources"):
+        block = re.search(rf"^    {directive}:\n((?:        .*\n)+)", RULES[rule], re.MULTILINE)
+        if block:
+            entries = re.findall(r"^        (\S+)", block[1], re.MULTILINE)
+            named = [entry for entry in entries if entry[0] not in ")]"]
+            assert all(re.match(r"\w+=", entry) for entry in named)
+
+
+def test_what_trains_takes_device_and_gpu_from_one_place():
+    for rule in ("boost", "optimizers", "attention"):
+        assert "gpu=GPU," in RULES[rule]
+        assert 'device=config["device"],' in RULES[rule]
+        assert "--device {resources.device:q} --threads {threads}" in RULES[rule]
+
+
+def test_format():
+    run = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,256 @@
+"""Settings: what is refused, in which words, and what becomes of the rest."""
+
+import copy
+import math
+import os
+import re
+
+import pytest
+import yaml
+from conftest import ROOT, SMOKE
+
+from workflow.settings import SCHEMA, find_faults, look_up, optimizer_options, options
+
+CONFIG = (ROOT / "config.yaml").read_text()
+COUNTS = [
+    "replicates",
+    "log_interval",
+    "convergence.length",
+    "convergence.sparsity",
+    "convergence.steps",
+    "convergence.boost.steps",
+    "vocabulary_10.batch",
+    "attention.batch",
+    "simulation_100.particles",
+]
+RATES = [
+    "tasks.concentration",
+    "convergence.boost.rate",
+    "convergence.optimizers.sgd.rate",
+    "vocabulary_20.optimizers.proximal.rate",
+    "attention.logit_rate",
+    "simulation_500.rate",
+]
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load(CONFIG)
+
+
+def put(config, key, value):
+    *path, last = key.split(".")
+    node = config
+    for part in path:
+        node = node[part]
+    node[last] = value
+    return config
+
+
+def leaves(node, path=()):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield ".".join(path), node
+
+
+def test_the_settings_are_right(config):
+    assert find_faults(config) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("sed", "did you mean seed?"),
+        ("convergence.stats", "did you mean states?"),
+        ("tasks.colour", "known: sampler, concentration, weights"),
+        ("convergence.optimizers.adam", "known: proximal, sgd, sgd_small, proximal_large"),
+        ("simulation_100.optimizers", "known: states, length, sparsity, batch, steps, boost, "),
+    ],
+)
+def test_unknown_key_is_told_in_one_line(config, key, told):
+    (line,) = find_faults(put(config, key, 1))
+    assert line.startswith(f"{key} is no setting; {told}")
+    assert "\n" not in line
+
+
+INTEGER = "an integer"
+NUMBER = "a finite number"
+YAML = " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
+POSITIVE = "greater than 0"
+DEVICE = "auto, cpu, cuda or cuda:NUMBER"
+FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        *((key, 0, "at least 1") for key in COUNTS),
+        *((key, -3, "at least 1") for key in COUNTS),
+        *((key, 2.5, INTEGER) for key in COUNTS),
+        *((key, 0, POSITIVE) for key in RATES),
+        *((key, -0.1, POSITIVE) for key in RATES),
+        *((key, math.nan, NUMBER) for key in RATES),
+        *((key, "1e-3", NUMBER + YAML) for key in RATES),
+        ("replicates", 8.0, INTEGER),  # JSON Schema would take it
+        ("replicates", True, INTEGER),
+        ("replicates", None, INTEGER),
+        ("replicates", "8", INTEGER + YAML),
+        ("replicates", "many", INTEGER),
+        ("seed", -1, "at least 0"),
+        ("seed", 2**63, f"less than {2**63}"),
+        ("device", "gpu", DEVICE),
+        ("device", "cpu; rm -r x", DEVICE),
+        ("device", 0, "a string"),
+        ("tasks.sampler", "gauss", "one of dirichlet, balanced"),
+        ("tasks.weights", None, "one of uniform, drawn"),
+        ("convergence", 3, "a mapping of settings"),
+        ("convergence.states", 1, "at least 2"),
+        ("convergence.states", 65537, "at most 65536"),
+        ("convergence.sparsity", 5001, "at most convergence.length, 5000"),
+        ("attention.sparsity", 51, "at most attention.length, 50"),
+        ("convergence.boost.steps", 1001, "at most convergence.steps, 1000"),
+        ("simulation_500.boost.steps", 10**6, "at most simulation_500.steps, 1000"),
+        ("convergence.boost.rate", math.inf, NUMBER),
+        ("convergence.boost.rate", "fast", NUMBER),
+        ("convergence.boost.rate", [0.1, 0.2], NUMBER),
+        ("convergence.optimizers.proximal.penalty", -1e-5, "at least 0"),
+        ("convergence.optimizers.proximal.penalty", math.nan, NUMBER),
+        ("convergence.optimizers.proximal.threshold", 1, "true or false"),
+        ("simulation_100.penalty", -1, "at least 0"),
+        ("results", "", FOLDER),
+        ("results", ".", FOLDER),
+        ("results", "/tmp/results", FOLDER),
+        ("results", "../results", FOLDER),
+        ("results", "a/../../b", FOLDER),
+        ("figures", "$(touch x)", FOLDER),
+        ("figures", "{setting}", FOLDER),
+        ("figures", "a\n", FOLDER),
+    ],
+)
+def test_fault_is_told_in_one_line(config, key, value, allowed):
+    (line,) = find_faults(put(config, key, value))
+    assert line == f"{key} is {value!r}; it must be {allowed}"
+
+
+def test_missing_key_is_named(config):
+    del config["convergence"]["boost"]["rate"], config["seed"]
+    assert find_faults(config) == ["convergence.boost.rate is missing", "seed is missing"]
+
+
+def test_long_value_is_cut(config):
+    (line,) = find_faults(put(config, "replicates", "x" * 1000))
+    assert len(line) < 120
+
+
+def test_folder_that_is_none(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert find_faults(put(config, "results", "file/deeper")) == [
+        "results is 'file/deeper'; it must be a folder, and file is none"
+    ]
+
+
+def test_folder_that_cannot_be_written(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o500)
+    # The superuser may write anywhere: ask as anyone else.
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: access(path, mode) and bool(os.stat(path).st_mode & 0o200)
+    )
+    assert find_faults(put(config, "figures", "locked/figures")) == [
+        "figures is 'locked/figures'; it must be a folder that can be written to"
+    ]
+    assert find_faults(put(config, "figures", "open/figures")) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("replicates=0", "replicates is 0; it must be at least 1"),
+        ("replicate=3", "replicate is no setting; did you mean replicates?"),
+        ("results=Snakefile", "results is 'Snakefile'; it must be a folder, and Snakefile is none"),
+    ],
+)
+def test_snakemake_stops_before_any_job(fresh, argument, told):
+    run = fresh.snakemake("--config", argument)
+    assert run.returncode != 0
+    assert [line for line in run.stdout.splitlines() if line.startswith("Bad setting")] == [
+        f"Bad setting: {told}"
+    ]
+    assert "Traceback" not in run.stdout
+    assert "Error" not in run.stdout
+    assert not (fresh.root / "smoke").exists()
+
+
+def test_broken_yaml_is_told_with_its_line(fresh):
+    with (fresh.root / "config.yaml").open("a") as config:
+        config.write("figures: [unclosed\n")
+    run = fresh.snakemake()
+    assert run.returncode != 0
+    told = [line for line in run.stdout.splitlines() if line.startswith("Bad setting")]
+    lines = len(CONFIG.splitlines())
+    assert len(told) == 1
+    assert re.match(rf"Bad setting: config.yaml:{lines + 2}:1: not valid YAML: ", told[0])
+    assert "Traceback" not in run.stdout
+
+
+def schema_leaves(schema, node, path=()):
+    if "$ref" in node:
+        node = look_up(schema, node["$ref"].removeprefix("#/").replace("/", "."))
+    if node.get("type") == "object":
+        assert node["additionalProperties"] is False, path
+        for key, value in node["properties"].items():
+            yield from schema_leaves(schema, value, (*path, key))
+    else:
+        yield ".".join(path)
+
+
+def test_schema_and_settings_name_the_same_keys(config):
+    schema = yaml.safe_load(SCHEMA.read_text())
+    known = set(schema_leaves(schema, schema))
+    set_here = {key for key, _ in leaves(config)}
+    assert set_here <= known
+    # Only figure 1 draws the two further optimizers.
+    optional = re.compile(r"vocabulary_\d+\.optimizers\.(sgd_small|proximal_large)\.")
+    assert {key for key in known - set_here if not optional.match(key)} == set()
+
+
+def test_every_setting_says_where_it_comes_from(config):
+    said = re.findall(r": \S+ +# (?:stated in the paper|our reading)\b", CONFIG)
+    assert len(said) == len(list(leaves(config)))
+
+
+def test_smoke_only_overrides(config):
+    smoke = dict(leaves(yaml.safe_load((ROOT / "tests/workflow" / SMOKE).read_text())))
+    full = dict(leaves(config))
+    assert set(smoke) < set(full)
+    assert all(full[key] != value for key, value in smoke.items())
+
+
+def test_look_up(config):
+    assert look_up(config, "convergence.boost") == config["convergence"]["boost"]
+    with pytest.raises(KeyError):
+        look_up(config, "convergence.brake")
+
+
+def test_options():
+    assert options({"log_interval": 10, "rate": 1e-5}) == [
+        "--log-interval",
+        "10",
+        "--rate",
+        "1e-05",
+    ]
+
+
+def test_optimizer_options_do_not_depend_on_order(config):
+    optimizers = config["convergence"]["optimizers"]
+    words = optimizer_options(optimizers)
+    assert words[:5] == ["--optimizer", "proximal", "0.005", "1e-05", "1"]
+    assert len(words) == 5 * len(optimizers)
+    turned = dict(reversed(list(copy.deepcopy(optimizers).items())))
+    assert optimizer_options(turned) == words

@@ -1,0 +1,1 @@
+"""What the Snakefile needs besides rules; imports neither torch nor pandas."""

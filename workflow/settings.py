@@ -1,0 +1,189 @@
+"""Settings: checked before any job, and turned into command lines.
+
+Faults are told one line each, as ``key is value; what is allowed``.
+"""
+
+import difflib
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonschema
+import yaml
+
+SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
+
+
+def require_yaml(path: Path) -> None:
+    """Stop, naming file and line, unless ``path`` holds a YAML mapping.
+
+    Snakemake reads the file itself, but says of a broken one neither its name nor the line.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        _stop([f"{path} cannot be read: {error}"])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        _stop([f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}"])
+    if not isinstance(content, dict):
+        _stop([f"{path} must hold settings as `key: value`"])
+
+
+def require_valid(config: Mapping[str, Any]) -> None:
+    """Stop with one line for each fault of the settings."""
+    if faults := find_faults(config):
+        _stop(faults)
+
+
+def _stop(faults: list[str]) -> NoReturn:
+    # Not an exception of Snakemake's: it would print a traceback around the line.
+    raise SystemExit("\n".join(f"Bad setting: {fault}" for fault in faults))
+
+
+def find_faults(config: Mapping[str, Any]) -> list[str]:
+    """Faults of the settings, one line each; empty if there are none."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    errors = _Validator(schema).iter_errors(config)
+    faults = [line for error in errors for line in _explain(error)]
+    # The relations between settings make sense only of settings that are right by themselves.
+    return sorted(faults) or [*_relations(config), *_folders(config)]
+
+
+def _is_number(checker: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(checker: Any, value: Any) -> bool:
+    # JSON Schema takes 8.0 for an integer; the command line of a job does not.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_number, "integer": _is_integer}
+    ),
+)
+
+_TYPES = {
+    "number": "a finite number",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "string": "a string",
+    "object": "a mapping of settings",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "greater than",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
+    """The lines of one error of the schema."""
+    path = [str(part) for part in error.absolute_path]
+    key, value, rule = ".".join(path), error.instance, error.validator_value
+    match error.validator:
+        case "required":
+            # jsonschema yields an error for each missing key, and names it in the message only.
+            missing = next(name for name in rule if error.message.startswith(repr(name)))
+            yield f"{'.'.join([*path, missing])} is missing"
+        case "additionalProperties":
+            known = error.schema["properties"]
+            for name in value:
+                if name not in known:
+                    close = difflib.get_close_matches(str(name), known, 1)
+                    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+                    yield f"{'.'.join([*path, str(name)])} is no setting; {hint}"
+        case "type":
+            yield f"{key} is {_show(value)}; it must be {_TYPES[rule]}{_hint(value, rule)}"
+        case "enum":
+            yield f"{key} is {_show(value)}; it must be one of {', '.join(map(str, rule))}"
+        case "pattern":
+            # The schema says in words what the pattern allows.
+            yield f"{key} is {_show(value)}; it must be {error.schema['description']}"
+        case bound:
+            yield f"{key} is {_show(value)}; it must be {_BOUNDS[bound]} {rule}"
+
+
+def _show(value: Any) -> str:
+    """The value on one line, short, with strings in quotes."""
+    text = repr(value) if not isinstance(value, dict) else "a mapping"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _hint(value: Any, wanted: str) -> str:
+    """What to do about a number that YAML takes for a string."""
+    if wanted not in ("number", "integer") or not isinstance(value, str):
+        return ""
+    try:
+        float(value)
+    except ValueError:
+        return ""
+    return " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
+
+
+def _relations(config: Mapping[str, Any]) -> Iterator[str]:
+    """Faults between two settings of one experiment."""
+    for name, setting in config.items():
+        if not isinstance(setting, dict):
+            continue
+        sparsity, length = setting.get("sparsity", 1), setting.get("length", math.inf)
+        if sparsity > length:
+            yield f"{name}.sparsity is {sparsity}; it must be at most {name}.length, {length}"
+        steps = setting.get("steps", math.inf)
+        boost = setting.get("boost", {}).get("steps", 0)
+        if boost > steps:
+            yield f"{name}.boost.steps is {boost}; it must be at most {name}.steps, {steps}"
+
+
+def _folders(config: Mapping[str, Any]) -> Iterator[str]:
+    """Output folders in which no file can be made."""
+    for key in ("results", "figures"):
+        folder = Path(config[key])
+        while not os.path.lexists(folder):
+            folder = folder.parent
+        if not folder.is_dir():
+            yield f"{key} is '{config[key]}'; it must be a folder, and {folder} is none"
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            yield f"{key} is '{config[key]}'; it must be a folder that can be written to"
+
+
+def look_up(config: Mapping[str, Any], key: str) -> Any:
+    """The setting at a dotted key: ``look_up(config, "convergence.boost.rate")``."""
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def options(values: Mapping[str, Any]) -> list[str]:
+    """Words of a command line: ``{"log_interval": 10}`` gives ``--log-interval 10``."""
+    return [
+        word
+        for name, value in values.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+def optimizer_options(optimizers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """``--optimizer NAME RATE PENALTY THRESHOLD`` of each, in alphabetical order.
+
+    So the order of keys in the YAML file changes nothing.
+    """
+    return [
+        word
+        for name, optimizer in sorted(optimizers.items())
+        for word in (
+            "--optimizer",
+            name,
+            str(optimizer["rate"]),
+            str(optimizer["penalty"]),
+            str(int(optimizer["threshold"])),
+        )
+    ]
