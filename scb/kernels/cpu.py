@@ -1,16 +1,22 @@
-"""The compiled CPU kernel: generation, attend and adjoint, threaded over samples.
+"""The compiled CPU kernel: generation, attend and adjoint, threaded over their rows.
 
 Compiled by Numba when first used and kept on disk, so no C compiler is needed. A sample's
 tokens are generated, added up while they are in cache, and kept as one byte (N <= 256)
 for the adjoint. Every sum is made in a fixed order by one thread, so the result does not
 depend on the number of threads.
+
+Threads are Python's, of code that holds no lock: a team of Numba's meets after every call
+even where one thread was asked for, and then waits for whoever has the other cores.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange, set_num_threads
+from numba import njit
 from torch import Tensor
 
 from scb.philox import MULTIPLIERS, WEYL
@@ -88,14 +94,18 @@ def _add_up(column, tokens, banks, sums):  # type: ignore[no-untyped-def]
         sums[n] = total
 
 
-@njit(parallel=True, cache=True)
-def _attend(columns, queries, tokens, sums, fresh, first, step, keys, tables, shift, thresholds):  # type: ignore[no-untyped-def]
-    conditions, replicates, states, _ = columns.shape
+@njit(cache=True, nogil=True)
+def _attend(  # type: ignore[no-untyped-def]
+    start, stop, columns, queries, tokens, sums, fresh, first, step, keys, tables, shift, thresholds
+):
+    """Rows ``start .. stop - 1`` of the (R B) samples."""
+    conditions, _, states, _ = columns.shape
     size = queries.shape[1]
-    for row in prange(replicates * size):
+    words = np.empty(4 * BLOCKS, np.uint32)
+    banks = np.empty((BANKS, states), columns.dtype)
+    for row in range(start, stop):
         replicate, sample = row // size, row % size
         if fresh:
-            words = np.empty(4 * BLOCKS, np.uint32)
             _generate(
                 tokens[replicate, sample],
                 first + sample,
@@ -106,7 +116,6 @@ def _attend(columns, queries, tokens, sums, fresh, first, step, keys, tables, sh
                 thresholds[replicate],
                 words,
             )
-        banks = np.empty((BANKS, states), columns.dtype)
         for condition in range(conditions):
             _add_up(
                 columns[condition, replicate, queries[replicate, sample]],
@@ -116,20 +125,21 @@ def _attend(columns, queries, tokens, sums, fresh, first, step, keys, tables, sh
             )
 
 
-@njit(parallel=True, cache=True)
-def _adjoint(weights, queries, tokens, sums):  # type: ignore[no-untyped-def]
-    conditions, replicates, size, _ = weights.shape
+@njit(cache=True, nogil=True)
+def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-untyped-def]
+    """Rows ``start .. stop - 1`` of the (G R, T / POSITIONS) parts of the columns."""
+    _, replicates, size, _ = weights.shape
     length = tokens.shape[2]
     parts = (length + POSITIONS - 1) // POSITIONS
-    for job in prange(conditions * replicates * parts):
-        condition, rest = job // (replicates * parts), job % (replicates * parts)
-        replicate, start = rest // parts, rest % parts * POSITIONS
-        stop = min(start + POSITIONS, length)
+    for row in range(start, stop):
+        condition, replicate = row // parts // replicates, row // parts % replicates
+        first = row % parts * POSITIONS
+        last = min(first + POSITIONS, length)
         for sample in range(size):
-            column = sums[condition, replicate, queries[replicate, sample], start:stop]
-            row = tokens[replicate, sample, start:stop]
+            column = sums[condition, replicate, queries[replicate, sample]]
+            row = tokens[replicate, sample]
             weight = weights[condition, replicate, sample]
-            for t in range(len(row)):
+            for t in range(first, last):
                 column[t] += weight[row[t]]
 
 
@@ -143,23 +153,35 @@ def _arguments(stream: Stream) -> tuple[Any, ...]:
     return keys, tables, np.uint32(guide.shift), guide.thresholds.numpy()
 
 
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="attend")
+
+
+def _over(rows: int, work: Callable[..., None], *arguments: Any) -> None:
+    """``work(start, stop, *arguments)`` over all rows, on as many threads as torch has."""
+    threads = min(torch.get_num_threads(), rows)
+    if threads == 1:
+        work(0, rows, *arguments)
+        return
+    bounds = np.linspace(0, rows, min(rows, 4 * threads) + 1, dtype=np.int64)
+    pairs = zip(bounds[:-1], bounds[1:], strict=True)
+    for done in [_pool(threads).submit(work, *pair, *arguments) for pair in pairs]:
+        done.result()
+
+
 def attend(columns: Tensor, batch: Batch) -> Tensor:
     """Attention weights added up by token; see `scb.kernels.reference.attend`."""
-    set_num_threads(torch.get_num_threads())
     *leading, replicates, states, length = columns.shape
-    flat = columns.detach().reshape(-1, replicates, states, length)
+    flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
     fresh = not batch.generated
-    tokens = (
-        torch.empty(replicates, batch.size, length, dtype=batch.stream.dtype)
-        if fresh
-        else batch.tokens
-    )
+    shape = replicates, batch.size, length
+    tokens = torch.empty(shape, dtype=batch.stream.dtype) if fresh else batch.tokens
     sums = flat.new_empty(len(flat), replicates, batch.size, states)
-    _attend(
-        flat.numpy(),
-        batch.queries.numpy(),
-        tokens.numpy(),
-        sums.numpy(),
+    _over(
+        replicates * batch.size,
+        _attend,
+        *(tensor.numpy() for tensor in (flat, batch.queries, tokens, sums)),
         fresh,
         batch.first,
         batch.step,
@@ -172,10 +194,14 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
 
 def adjoint(weights: Tensor, batch: Batch) -> Tensor:
     """Token weights looked up by position; see `scb.kernels.reference.adjoint`."""
-    set_num_threads(torch.get_num_threads())
     *leading, replicates, size, states = weights.shape
     flat = weights.detach().reshape(-1, replicates, size, states).contiguous()
     length = batch.stream.length
     sums = flat.new_zeros(len(flat), replicates, states, length)
-    _adjoint(flat.numpy(), batch.queries.numpy(), batch.tokens.numpy(), sums.numpy())
+    parts = -(-length // POSITIONS)
+    _over(
+        len(flat) * replicates * parts,
+        _adjoint,
+        *(tensor.numpy() for tensor in (flat, batch.queries, batch.tokens, sums)),
+    )
     return sums.reshape(*leading, replicates, states, length)
