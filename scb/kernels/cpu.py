@@ -12,6 +12,7 @@ even where one thread was asked for, and then waits for whoever has the other co
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,13 +144,31 @@ def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-un
                 column[t] += weight[row[t]]
 
 
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: ignore[no-untyped-def]
+    """Rows ``start .. stop - 1`` of the (G R N) columns; fast-math only lets sums be vectors."""
+    length = columns.shape[1]
+    for row in range(start, stop):
+        column, slope, size, least = columns[row], gradient[row], rate[row], penalty[row]
+        zero = total = columns.dtype.type(0)
+        for t in range(length):
+            entry = column[t] - size * slope[t]
+            if least > 0:
+                entry = np.copysign(max(abs(entry) - least, zero), entry)
+            column[t] = entry
+            total += entry
+        shift = (1 - total) / length
+        for t in range(length):
+            column[t] += shift
+
+
 def _arguments(stream: Stream) -> tuple[Any, ...]:
     """Keys (R, 2), guide tables (R, buckets), their shift and the thresholds (R, N - 1)."""
     seeds = np.array(stream.seeds, dtype=np.uint64)
     keys = np.stack([seeds & LOW, seeds >> WORD], axis=-1).astype(np.uint32)
     guide = stream.guide
-    searched = guide.table is None
-    tables = np.empty((len(seeds), 0), np.int64) if searched else guide.table.numpy()
+    empty = np.empty((len(seeds), 0), np.int64)
+    tables = empty if guide.table is None else guide.table.numpy()
     return keys, tables, np.uint32(guide.shift), guide.thresholds.numpy()
 
 
@@ -165,8 +184,7 @@ def _over(rows: int, work: Callable[..., None], *arguments: Any) -> None:
         work(0, rows, *arguments)
         return
     bounds = np.linspace(0, rows, min(rows, 4 * threads) + 1, dtype=np.int64)
-    pairs = zip(bounds[:-1], bounds[1:], strict=True)
-    for done in [_pool(threads).submit(work, *pair, *arguments) for pair in pairs]:
+    for done in [_pool(threads).submit(work, *pair, *arguments) for pair in pairwise(bounds)]:
         done.result()
 
 
@@ -205,3 +223,15 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
         *(tensor.numpy() for tensor in (flat, batch.queries, batch.tokens, sums)),
     )
     return sums.reshape(*leading, replicates, states, length)
+
+
+def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:
+    """Proximal step, in place; see `scb.kernels.reference.proximal_step`."""
+    rows = columns.shape[:-1]
+    length = columns.shape[-1]
+    _over(
+        rows.numel(),
+        _proximal_step,
+        *(flat.numpy() for flat in (columns.view(-1, length), gradient.reshape(-1, length))),
+        *(number.expand(rows).flatten().numpy() for number in (rate, penalty)),
+    )
