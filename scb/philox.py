@@ -13,6 +13,9 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 """Added to the two words of the key after every round."""
 
+CONTEXT, HEAD = 0, 1
+"""Last counter word in the stream: what a block is for."""
+
 MASK = 0xFFFFFFFF
 """The low 32 bits of an int64."""
 

@@ -22,11 +22,9 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from scb.philox import MASK, Words, philox4x32
+from scb.kernels import kernel_for
+from scb.philox import CONTEXT, HEAD, MASK, Words, philox4x32
 from scb.task import Task
-
-CONTEXT, HEAD = 0, 1
-"""Last counter word: what the block is for."""
 
 CPU_CHUNK, GPU_CHUNK = 2**15, 2**22
 """Philox blocks at a time. On a CPU intermediates then stay in a core's cache, and within
@@ -101,7 +99,7 @@ class Guide:
         return found.bitwise_right_shift_(self.shift).view_as(words)
 
 
-class _Rows:
+class Rows:
     """Inverse CDF of R sets of M distributions, each draw from a row of its own.
 
     Thresholds of row m are shifted by ``m 2**33``, and words by that of their row, so that
@@ -113,6 +111,7 @@ class _Rows:
     """
 
     def __init__(self, thresholds: Tensor):
+        self.thresholds = thresholds
         shift = torch.arange(thresholds.shape[1], device=thresholds.device) << 33  # (M,)
         self.sorted = (thresholds + shift[:, None]).flatten(1)  # (R, M (N - 1))
         self.width = thresholds.shape[-1]
@@ -145,6 +144,8 @@ class Stream:
         N, T and Q.
     guide : Guide
         Of the tokens and queries; its ``thresholds`` (R, N - 1) are those of mu.
+    sources, targets : Rows
+        Of the Q positions of a query's pattern, and of the states that follow a state.
     dtype : torch dtype of the tokens
     """
 
@@ -167,22 +168,27 @@ class Stream:
         self.states, self.length, self.sparsity = tasks.states, tasks.length, tasks.sparsity
         self.dtype = torch.uint8 if self.states <= 256 else torch.int32
         self.guide = Guide(thresholds(tasks.stationary).to(self.device))
-        self._sources = _Rows(thresholds(tasks.weights.mT).to(self.device))
-        self._targets = _Rows(thresholds(tasks.transition.mT).to(self.device))
+        self.sources = Rows(thresholds(tasks.weights.mT).to(self.device))
+        self.targets = Rows(thresholds(tasks.transition.mT).to(self.device))
         seed_words = torch.tensor(self.seeds, device=self.device)
         self._key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
     def batch(self, step: int, size: int, first: int = 0) -> "Batch":
         """Samples ``first .. first + size - 1`` of ``step``."""
-        samples = self._samples(step, first, size)
+        self._check(step, first, size)
+        heads = kernel_for(self.guide.thresholds).heads(self, step, first, size)
+        return Batch(self, step, first, size, *heads)
+
+    def heads(self, step: int, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, targets and sources of a batch, in plain torch; each (R, B)."""
+        samples = torch.arange(first, first + size, device=self.device)
         words = self._words(0, samples, step, HEAD)  # each (R, B)
         queries = self.guide(words[0])
-        choice = self._sources(queries, words[1])  # (R, B), in 0..Q-1
+        choice = self.sources(queries, words[1])  # (R, B), in 0..Q-1
         rows = torch.arange(len(self.seeds), device=self.device)[:, None]
         sources = self.tasks.positions[rows, choice, queries]  # (R, B)
         tokens = self._tokens_at(sources, samples, step)  # (R, B)
-        targets = self._targets(tokens, words[2])
-        return Batch(self, step, first, size, queries, targets, sources)
+        return queries, self.targets(tokens, words[2]), sources
 
     def parts(self, step: int, size: int) -> Iterator["Batch"]:
         """The batch of a step in parts that bound the memory of their tokens."""
@@ -192,7 +198,8 @@ class Stream:
 
     def tokens(self, step: int, first: int, size: int) -> Tensor:
         """Context tokens, shape (R, size, T); intermediates are bounded by chunks."""
-        samples = self._samples(step, first, size)
+        self._check(step, first, size)
+        samples = torch.arange(first, first + size, device=self.device)
         blocks = torch.arange(-(-self.length // 4), device=self.device)
         tokens = torch.empty(
             len(self.seeds), size, self.length, dtype=self.dtype, device=self.device
@@ -212,15 +219,14 @@ class Stream:
             tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
         return tokens
 
-    def _samples(self, step: int, first: int, size: int) -> Tensor:
-        """Indices of the samples, checked: they must fit their counter word."""
+    def _check(self, step: int, first: int, size: int) -> None:
+        """Indices must fit their counter words."""
         if not 0 <= step < 2**32:
             raise ValueError(f"step is {step}: it must be in [0, 2**32)")
         if size < 1:
             raise ValueError(f"size is {size}: a batch holds at least one sample")
         if not 0 <= first <= 2**32 - size:
             raise ValueError(f"first is {first}: samples must be in [0, 2**32)")
-        return torch.arange(first, first + size, device=self.device)
 
     def _words(
         self,

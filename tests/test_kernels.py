@@ -70,6 +70,17 @@ def test_a_state_of_almost_no_probability(kernel):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("states", [2, 3, 20, 300])
+@pytest.mark.parametrize("length", [1, 7, 5000])
+def test_heads_are_equal(kernel, states, length):
+    stream = stream_of(states, length, 3)
+    for first, size in ((0, 200), (2**32 - 5, 5)):
+        ours, theirs = (k.heads(stream, 9, first, size) for k in (kernel, reference))
+        for one, two in zip(ours, theirs, strict=True):
+            assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_gradcheck(kernel):
     stream = stream_of(3, 7, 2)
     columns = torch.randn(2, 2, 3, 7, dtype=torch.float64, requires_grad=True)

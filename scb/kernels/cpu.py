@@ -9,19 +9,23 @@ Threads are Python's, of code that holds no lock: a team of Numba's meets after 
 even where one thread was asked for, and then waits for whoever has the other cores.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
-from scb.philox import MULTIPLIERS, WEYL
-from scb.stream import CONTEXT, Batch, Stream
+from scb.philox import CONTEXT, HEAD, MULTIPLIERS, WEYL
+
+if TYPE_CHECKING:
+    from scb.stream import Batch, Stream
 
 MULTIPLIER_0, MULTIPLIER_2 = map(np.uint64, MULTIPLIERS)
 WEYL_0, WEYL_1 = map(np.uint32, WEYL)
@@ -76,6 +80,32 @@ def _generate(tokens, sample, step, key, table, shift, thresholds, words):  # ty
         else:
             for t in range(size):
                 tokens[first + t] = np.searchsorted(thresholds, np.int64(words[t]), side="right")
+
+
+@njit(cache=True, nogil=True)
+def _heads(  # type: ignore[no-untyped-def]
+    start, stop, first, step, keys, vocabulary, patterns, transitions, positions, heads
+):
+    """Rows ``start .. stop - 1`` of the (R B) samples; ``heads`` is (3, R, B)."""
+    size = heads.shape[2]
+    zero = np.uint64(0)
+    for row in range(start, stop):
+        replicate, sample = row // size, np.uint64(first + row % size)
+        key0, key1 = keys[replicate]
+        words = _philox(zero, sample, np.uint64(step), np.uint64(HEAD), key0, key1)
+        states = vocabulary[replicate]
+        query = np.searchsorted(states, np.int64(words[0] & LOW), side="right")
+        choice = np.searchsorted(patterns[replicate, query], np.int64(words[1] & LOW), side="right")
+        source = positions[replicate, choice, query]
+        block = np.uint64(source // 4)
+        context = _philox(block, sample, np.uint64(step), np.uint64(CONTEXT), key0, key1)
+        token = np.searchsorted(states, np.int64(context[source % 4] & LOW), side="right")
+        following = transitions[replicate, token]
+        heads[0, replicate, row % size] = query
+        heads[1, replicate, row % size] = np.searchsorted(
+            following, np.int64(words[2] & LOW), side="right"
+        )
+        heads[2, replicate, row % size] = source
 
 
 @njit(cache=True)
@@ -162,14 +192,10 @@ def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: igno
             column[t] += shift
 
 
-def _arguments(stream: Stream) -> tuple[Any, ...]:
-    """Keys (R, 2), guide tables (R, buckets), their shift and the thresholds (R, N - 1)."""
+def _keys(stream: Stream) -> np.ndarray:
+    """Philox keys of the replicates, shape (R, 2)."""
     seeds = np.array(stream.seeds, dtype=np.uint64)
-    keys = np.stack([seeds & LOW, seeds >> WORD], axis=-1).astype(np.uint32)
-    guide = stream.guide
-    empty = np.empty((len(seeds), 0), np.int64)
-    tables = empty if guide.table is None else guide.table.numpy()
-    return keys, tables, np.uint32(guide.shift), guide.thresholds.numpy()
+    return np.stack([seeds & LOW, seeds >> WORD], axis=-1).astype(np.uint32)
 
 
 @cache
@@ -188,6 +214,23 @@ def _over(rows: int, work: Callable[..., None], *arguments: Any) -> None:
         done.result()
 
 
+def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, targets and sources of a batch; see `scb.kernels.reference.heads`."""
+    replicates = len(stream.seeds)
+    drawn = torch.empty(3, replicates, size, dtype=torch.int64)
+    rows = (
+        stream.guide.thresholds,
+        stream.sources.thresholds,
+        stream.targets.thresholds,
+        stream.tasks.positions,
+        drawn,
+    )
+    arrays = (tensor.numpy() for tensor in rows)
+    _over(replicates * size, _heads, first, step, _keys(stream), *arrays)
+    queries, targets, sources = drawn
+    return queries, targets, sources
+
+
 def attend(columns: Tensor, batch: Batch) -> Tensor:
     """Attention weights added up by token; see `scb.kernels.reference.attend`."""
     *leading, replicates, states, length = columns.shape
@@ -195,6 +238,8 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
     fresh = not batch.generated
     shape = replicates, batch.size, length
     tokens = torch.empty(shape, dtype=batch.stream.dtype) if fresh else batch.tokens
+    guide = batch.stream.guide
+    table = torch.empty(replicates, 0, dtype=torch.int64) if guide.table is None else guide.table
     sums = flat.new_empty(len(flat), replicates, batch.size, states)
     _over(
         replicates * batch.size,
@@ -203,7 +248,10 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
         fresh,
         batch.first,
         batch.step,
-        *_arguments(batch.stream),
+        _keys(batch.stream),
+        table.numpy(),
+        np.uint32(guide.shift),
+        guide.thresholds.numpy(),
     )
     if fresh:
         batch.keep(tokens)

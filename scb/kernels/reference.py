@@ -1,15 +1,24 @@
 """The readable kernels: plain torch operations, on any device; oracle of the others."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from scb.stream import Batch
+if TYPE_CHECKING:
+    from scb.stream import Batch, Stream
 
 CHUNK = 2**17
 """Tokens at a time, so that intermediates stay in cache and memory does not grow with B."""
+
+
+def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, targets and sources of a batch; each (R, B), int64."""
+    return stream.heads(step, first, size)
 
 
 def attend(columns: Tensor, batch: Batch) -> Tensor:
