@@ -166,12 +166,24 @@ def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-un
         condition, replicate = row // parts // replicates, row // parts % replicates
         first = row % parts * POSITIONS
         last = min(first + POSITIONS, length)
-        for sample in range(size):
-            column = sums[condition, replicate, queries[replicate, sample]]
-            row = tokens[replicate, sample]
-            weight = weights[condition, replicate, sample]
-            for t in range(first, last):
-                column[t] += weight[row[t]]
+        order = np.argsort(queries[replicate], kind="mergesort")  # stable
+        at = 0
+        while at < size:
+            query = queries[replicate, order[at]]
+            column = sums[condition, replicate, query]
+            x0, w0 = tokens[replicate, order[at]], weights[condition, replicate, order[at]]
+            if at + 3 < size and queries[replicate, order[at + 3]] == query:
+                # Four samples at a time: the column is read and written once for all.
+                x1, w1 = tokens[replicate, order[at + 1]], weights[condition, replicate, order[at + 1]]
+                x2, w2 = tokens[replicate, order[at + 2]], weights[condition, replicate, order[at + 2]]
+                x3, w3 = tokens[replicate, order[at + 3]], weights[condition, replicate, order[at + 3]]
+                for t in range(first, last):
+                    column[t] += (w0[x0[t]] + w1[x1[t]]) + (w2[x2[t]] + w3[x3[t]])
+                at += 4
+            else:
+                for t in range(first, last):
+                    column[t] += w0[x0[t]]
+                at += 1
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
