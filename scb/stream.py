@@ -14,6 +14,7 @@ A word u becomes a draw from cumulative probabilities c_0 <= c_1 <= ... by
 counting thresholds ``round(2**32 c_i) <= u``: an inverse CDF in integers.
 """
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,6 +171,8 @@ class Stream:
         self.guide = Guide(thresholds(tasks.stationary).to(self.device))
         self.sources = Rows(thresholds(tasks.weights.mT).to(self.device))
         self.targets = Rows(thresholds(tasks.transition.mT).to(self.device))
+        self._buffer = torch.empty(0, dtype=self.dtype, device=self.device)
+        self._borrower: weakref.ref[Batch] | None = None
         seed_words = torch.tensor(self.seeds, device=self.device)
         self._key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
@@ -218,6 +221,21 @@ class Stream:
             start, stop = 4 * part.start, min(4 * part.stop, self.length)
             tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
         return tokens
+
+    def lend(self, batch: "Batch") -> Tensor:
+        """Memory for the tokens of a batch, (R, B, T), taken from the batch that had it last.
+
+        Fresh memory for every batch would cost as much as half of the generation. The
+        earlier batch generates its tokens anew if it is asked for them again.
+        """
+        former = self._borrower() if self._borrower is not None else None
+        if former is not None:
+            former.__dict__.pop("tokens", None)
+        needed = len(self.seeds) * batch.size * self.length
+        if self._buffer.numel() < needed:
+            self._buffer = torch.empty(needed, dtype=self.dtype, device=self.device)
+        self._borrower = weakref.ref(batch)
+        return self._buffer[:needed].view(len(self.seeds), batch.size, self.length)
 
     def _check(self, step: int, first: int, size: int) -> None:
         """Indices must fit their counter words."""

@@ -127,3 +127,17 @@ def test_the_second_pass_uses_the_tokens_of_the_first():
     first = cpu.attend(columns, batch)
     assert batch.generated
     torch.testing.assert_close(cpu.attend(columns, batch), first, rtol=0, atol=0)
+
+
+def test_a_batch_whose_memory_was_lent_on_has_its_own_tokens_still():
+    stream = stream_of(3, 40, 2)
+    one, two = stream.batch(0, 4), stream.batch(1, 4)
+    columns = torch.randn(2, 3, 40)
+    for batch in (one, two, one):
+        cpu.attend(columns, batch)
+        assert torch.equal(batch.tokens, stream.tokens(batch.step, 0, 4))
+    assert torch.equal(two.tokens, stream.tokens(1, 0, 4))
+    kept = one.tokens
+    del one
+    cpu.attend(columns, stream.batch(2, 4))
+    assert not torch.equal(kept, stream.tokens(0, 0, 4))  # memory is lent on, not copied

@@ -174,9 +174,18 @@ def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-un
             x0, w0 = tokens[replicate, order[at]], weights[condition, replicate, order[at]]
             if at + 3 < size and queries[replicate, order[at + 3]] == query:
                 # Four samples at a time: the column is read and written once for all.
-                x1, w1 = tokens[replicate, order[at + 1]], weights[condition, replicate, order[at + 1]]
-                x2, w2 = tokens[replicate, order[at + 2]], weights[condition, replicate, order[at + 2]]
-                x3, w3 = tokens[replicate, order[at + 3]], weights[condition, replicate, order[at + 3]]
+                x1, w1 = (
+                    tokens[replicate, order[at + 1]],
+                    weights[condition, replicate, order[at + 1]],
+                )
+                x2, w2 = (
+                    tokens[replicate, order[at + 2]],
+                    weights[condition, replicate, order[at + 2]],
+                )
+                x3, w3 = (
+                    tokens[replicate, order[at + 3]],
+                    weights[condition, replicate, order[at + 3]],
+                )
                 for t in range(first, last):
                     column[t] += (w0[x0[t]] + w1[x1[t]]) + (w2[x2[t]] + w3[x3[t]])
                 at += 4
@@ -248,8 +257,7 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
     *leading, replicates, states, length = columns.shape
     flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
     fresh = not batch.generated
-    shape = replicates, batch.size, length
-    tokens = torch.empty(shape, dtype=batch.stream.dtype) if fresh else batch.tokens
+    tokens = batch.stream.lend(batch) if fresh else batch.tokens
     guide = batch.stream.guide
     table = torch.empty(replicates, 0, dtype=torch.int64) if guide.table is None else guide.table
     sums = flat.new_empty(len(flat), replicates, batch.size, states)
