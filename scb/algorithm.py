@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from scb.kernels.reference import project_columns
 from scb.metrics import AttentionStatistics, attention_signal, value_signal
-from scb.optim import ProximalGradient, Rate, ValueGradient, project_columns
+from scb.optim import ProximalGradient, Rate, ValueGradient
 from scb.progress import progress
 from scb.stream import Stream
 from scb.task import Task
@@ -145,9 +146,10 @@ def train(
     for step in progress(steps, "training"):
         if observe is not None and observe(step):
             return step
-        batch = stream.batch(step, batch_size)
         model.zero_grad()
-        squared_loss(model(batch), batch.targets).sum().backward()
+        for batch in stream.parts(step, batch_size):
+            share = batch.size / batch_size
+            (share * squared_loss(model(batch), batch.targets).sum()).backward()
         for optimizer in optimizers:
             optimizer.step()
     return steps.stop

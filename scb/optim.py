@@ -6,7 +6,8 @@ means in every comparison of this project.
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
+
+from scb.kernels import kernel_for
 
 Rate = float | Tensor
 """A number, or one per condition and replicate: broadcastable to (..., R)."""
@@ -26,21 +27,6 @@ def precondition_value(gradient: Tensor, stationary: Tensor) -> Tensor:
     direction = stationary / stationary.square().sum(-1, keepdim=True)  # (R, N)
     along = (scaled @ stationary[..., None]) * direction[..., None, :]
     return scaled - along
-
-
-def soft_threshold(entries: Tensor, threshold: Rate) -> Tensor:
-    """Shrink entries of both signs towards 0 by ``threshold``, to 0 within it."""
-    return torch.sign(entries) * relu(entries.abs() - threshold)
-
-
-def project_columns(columns: Tensor) -> Tensor:
-    """Projection on the affine space ``1^T a = 1``: ``a + (1 - 1^T a) 1/T``.
-
-    Parameters
-    ----------
-    columns : Tensor, shape (..., T)
-    """
-    return columns + (1 - columns.sum(-1, keepdim=True)) / columns.shape[-1]
 
 
 def _per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
@@ -109,7 +95,6 @@ class ProximalGradient(torch.optim.Optimizer):
         self._stationary = stationary.to(columns)
         lr = _per_matrix("rate", rate, columns)
         threshold = _per_matrix("penalty", penalty, columns, positive=False)
-        self._penalised = bool(threshold.any())
         super().__init__([columns], {"lr": lr, "penalty": threshold})
 
     @torch.no_grad()
@@ -117,7 +102,5 @@ class ProximalGradient(torch.optim.Optimizer):
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (columns,) = group["params"]
-        columns -= group["lr"] / self._stationary[..., None] * columns.grad
-        if self._penalised:
-            columns.copy_(soft_threshold(columns, group["penalty"]))
-        columns.copy_(project_columns(columns))
+        rate = group["lr"][..., 0] / self._stationary  # (..., R, N)
+        kernel_for(columns).proximal_step(columns, columns.grad, rate, group["penalty"][..., 0])

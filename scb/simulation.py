@@ -27,8 +27,9 @@ import torch
 from torch import Tensor
 
 from scb.algorithm import switch_threshold
+from scb.kernels.reference import soft_threshold
 from scb.metrics import AttentionStatistics
-from scb.optim import Rate, soft_threshold
+from scb.optim import Rate
 from scb.population import (
     AttentionMoments,
     ValueMoments,
@@ -71,7 +72,7 @@ class ParticleColumns:
         return self.support.sum(-1) + self.multiplicity * self.particles.sum(-1)
 
     def project(self) -> "ParticleColumns":
-        """Projection on ``1^T a = 1``, as `scb.optim.project_columns`."""
+        """Projection on ``1^T a = 1``, as `scb.kernels.reference.project_columns`."""
         shift = (1 - self.sum())[..., None] / self.length
         return self.map(lambda entries: entries + shift)
 

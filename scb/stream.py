@@ -33,6 +33,9 @@ CPU_CHUNK, GPU_CHUNK = 2**15, 2**22
 torch's grain, so that each operation runs on one thread: teams that meet after every few
 microseconds of work slow down tenfold as soon as another process wants a core."""
 
+TOKENS_AT_ONCE = 2**25
+"""Context tokens of a part of a batch: 32 MiB in bytes, whatever R, B and T."""
+
 
 def thresholds(probabilities: Tensor) -> Tensor:
     """Integer thresholds of the distributions along the last dimension.
@@ -98,10 +101,26 @@ class Guide:
         return found.bitwise_right_shift_(self.shift).view_as(words)
 
 
-def _choose(rows: Tensor, choice: Tensor, words: Tensor) -> Tensor:
-    """Draws at ``words`` (R, B) from the distributions ``choice`` (R, B) of ``rows`` (R, M, N)."""
-    index = choice[..., None].expand(*choice.shape, rows.shape[-1])
-    return (rows.gather(-2, index) <= words[..., None]).sum(-1)  # (R, B)
+class _Rows:
+    """Inverse CDF of R sets of M distributions, each draw from a row of its own.
+
+    Thresholds of row m are shifted by ``m 2**33``, and words by that of their row, so that
+    one search per replicate serves all of its rows.
+
+    Parameters
+    ----------
+    thresholds : Tensor, shape (R, M, N - 1), int64
+    """
+
+    def __init__(self, thresholds: Tensor):
+        shift = torch.arange(thresholds.shape[1], device=thresholds.device) << 33  # (M,)
+        self.sorted = (thresholds + shift[:, None]).flatten(1)  # (R, M (N - 1))
+        self.width = thresholds.shape[-1]
+
+    def __call__(self, rows: Tensor, words: Tensor) -> Tensor:
+        """Draws at ``words`` from the distributions ``rows``; all (R, B), int64."""
+        found = torch.searchsorted(self.sorted, words + (rows << 33), right=True)
+        return found - rows * self.width
 
 
 def _chunks(extent: int, size: int) -> Iterator[slice]:
@@ -148,8 +167,8 @@ class Stream:
         self.states, self.length, self.sparsity = tasks.states, tasks.length, tasks.sparsity
         self.dtype = torch.uint8 if self.states <= 256 else torch.int32
         self.guide = Guide(thresholds(tasks.stationary).to(self.device))
-        self._sources = thresholds(tasks.weights.mT).to(self.device)  # (R, N, Q - 1)
-        self._targets = thresholds(tasks.transition.mT).to(self.device)  # (R, N, N - 1)
+        self._sources = _Rows(thresholds(tasks.weights.mT).to(self.device))
+        self._targets = _Rows(thresholds(tasks.transition.mT).to(self.device))
         seed_words = torch.tensor(self.seeds, device=self.device)
         self._key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
@@ -158,13 +177,18 @@ class Stream:
         samples = self._samples(step, first, size)
         words = self._words(0, samples, step, HEAD)  # each (R, B)
         queries = self.guide(words[0])
-        choice = _choose(self._sources, queries, words[1])[..., None]  # (R, B, 1), in 0..Q-1
-        supports = self.tasks.positions.mT  # (R, N, Q)
-        index = queries[..., None].expand(*queries.shape, self.sparsity)
-        sources = supports.gather(-2, index).gather(-1, choice)[..., 0]  # (R, B)
+        choice = self._sources(queries, words[1])  # (R, B), in 0..Q-1
+        rows = torch.arange(len(self.seeds), device=self.device)[:, None]
+        sources = self.tasks.positions[rows, choice, queries]  # (R, B)
         tokens = self._tokens_at(sources, samples, step)  # (R, B)
-        targets = _choose(self._targets, tokens, words[2])
+        targets = self._targets(tokens, words[2])
         return Batch(self, step, first, size, queries, targets, sources)
+
+    def parts(self, step: int, size: int) -> Iterator["Batch"]:
+        """The batch of a step in parts that bound the memory of their tokens."""
+        rows = max(1, TOKENS_AT_ONCE // (len(self.seeds) * self.length))
+        for some in _chunks(size, -(-size // -(-size // rows))):
+            yield self.batch(step, some.stop - some.start, some.start)
 
     def tokens(self, step: int, first: int, size: int) -> Tensor:
         """Context tokens, shape (R, size, T); intermediates are bounded by chunks."""
@@ -248,3 +272,12 @@ class Batch:
     def tokens(self) -> Tensor:
         """Context tokens, shape (R, B, T), uint8 or int32; generated at first use."""
         return self.stream.tokens(self.step, self.first, self.size)
+
+    @property
+    def generated(self) -> bool:
+        """Whether the context tokens are there already."""
+        return "tokens" in self.__dict__
+
+    def keep(self, tokens: Tensor) -> None:
+        """Take the context tokens from a kernel that generated them on its way."""
+        self.__dict__["tokens"] = tokens

@@ -130,6 +130,17 @@ def test_training_resumes_where_it_ended(make_task, make_stream):
     torch.testing.assert_close(whole.columns, parts.columns, rtol=0, atol=0)
 
 
+def test_a_batch_in_parts_is_the_batch(make_task, make_stream, monkeypatch):
+    task = make_task(3, 40)
+    whole, parts = (LinearTransformer.initial(task, torch.float64) for _ in range(2))
+    train(whole, optimizers(task, whole, 0.02), make_stream(task), range(5), 20)
+    monkeypatch.setattr("scb.stream.TOKENS_AT_ONCE", 7 * 2 * 40)
+    assert [part.size for part in make_stream(task).parts(0, 20)] == [7, 7, 6]
+    train(parts, optimizers(task, parts, 0.02), make_stream(task), range(5), 20)
+    torch.testing.assert_close(whole.columns, parts.columns)
+    torch.testing.assert_close(whole.value, parts.value)
+
+
 def test_training_ends_when_told(make_task, make_stream):
     task = make_task(3, 40)
     model = LinearTransformer.initial(task)

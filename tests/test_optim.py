@@ -4,13 +4,8 @@ import pytest
 import torch
 
 from scb.algorithm import optimizers, train
-from scb.optim import (
-    ProximalGradient,
-    ValueGradient,
-    precondition_value,
-    project_columns,
-    soft_threshold,
-)
+from scb.kernels.reference import project_columns, soft_threshold
+from scb.optim import ProximalGradient, ValueGradient, precondition_value
 from scb.transformer import LinearTransformer
 
 

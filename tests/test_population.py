@@ -8,8 +8,9 @@ import torch
 
 from scb import Task, metrics
 from scb.algorithm import optimizers, train
+from scb.kernels.reference import project_columns, soft_threshold
 from scb.metrics import AttentionStatistics, attention_signal, measure, value_signal
-from scb.optim import precondition_value, project_columns, soft_threshold
+from scb.optim import precondition_value
 from scb.population import (
     AttentionMoments,
     ValueMoments,

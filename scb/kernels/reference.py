@@ -1,9 +1,10 @@
-"""The readable kernel: plain torch operations, on any device; oracle of the others."""
+"""The readable kernels: plain torch operations, on any device; oracle of the others."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn.functional import relu
 
 from scb.stream import Batch
 
@@ -53,6 +54,39 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
         looked_up = weights[..., replicate, some, :].gather(-1, tokens)  # (..., b, T)
         sums[..., replicate, :, :].index_add_(-2, queries, looked_up)
     return sums
+
+
+def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:
+    """Gradient step, soft threshold and projection on ``1^T a = 1`` of every column, in place.
+
+    Parameters
+    ----------
+    columns, gradient : Tensor, shape (..., R, N, T)
+        A transposed and its raw gradient.
+    rate : Tensor broadcastable to (..., R, N)
+        ``eta_A / mu_k``.
+    penalty : Tensor broadcastable to (..., R, N)
+        lambda.
+    """
+    columns -= rate[..., None] * gradient
+    if bool(penalty.any()):
+        columns.copy_(soft_threshold(columns, penalty[..., None]))
+    columns.copy_(project_columns(columns))
+
+
+def soft_threshold(entries: Tensor, threshold: float | Tensor) -> Tensor:
+    """Shrink entries of both signs towards 0 by ``threshold``, to 0 within it."""
+    return torch.sign(entries) * relu(entries.abs() - threshold)
+
+
+def project_columns(columns: Tensor) -> Tensor:
+    """Projection on the affine space ``1^T a = 1``: ``a + (1 - 1^T a) 1/T``.
+
+    Parameters
+    ----------
+    columns : Tensor, shape (..., T)
+    """
+    return columns + (1 - columns.sum(-1, keepdim=True)) / columns.shape[-1]
 
 
 def _chunks(batch: Batch) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
