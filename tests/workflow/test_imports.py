@@ -1,12 +1,10 @@
 """The modules listed as a job's inputs are those that it imports."""
 
-import importlib
-import multiprocessing
+import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from project import ROOT
 
 from workflow.imports import module_files
 
@@ -17,24 +15,27 @@ MODULES = sorted(
 )
 
 
-def imported(module):
-    """Files of the package in a process that has imported this module and no other."""
-    assert not any(name.partition(".")[0] == "scb" for name in sys.modules)
-    importlib.import_module(module)
-    return {
-        str(Path(loaded.__file__).relative_to(ROOT))
-        for name, loaded in sys.modules.items()
-        if name.partition(".")[0] == "scb"
-    }
+# Loads what others wrote once, then each module in a process that has imported no other.
+IMPORT_EACH = """
+import importlib, os, sys, pandas, pyarrow, seaborn, torch
+for module in sys.argv[1:]:
+    if os.fork() == 0:
+        importlib.import_module(module)
+        files = [m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "scb"]
+        print(module, *map(os.path.relpath, files), flush=True)
+        os._exit(0)
+    os.wait()
+"""
 
 
 @pytest.fixture(scope="module")
 def loaded():
     """What each module really imports."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "pandas", "pyarrow", "seaborn"])  # once for all
-    with context.Pool(1, maxtasksperchild=1) as pool:
-        return dict(zip(MODULES, pool.map(imported, MODULES, chunksize=1), strict=True))
+    command = [sys.executable, "-c", IMPORT_EACH, *MODULES]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    lines = {line.split()[0]: set(line.split()[1:]) for line in run.stdout.splitlines()}
+    assert lines.keys() == set(MODULES), run.stderr
+    return lines
 
 
 def test_modules_are_found():

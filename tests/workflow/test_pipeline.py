@@ -1,7 +1,7 @@
 """What is run, and what is run again."""
 
 import pytest
-from conftest import SMOKE
+from project import SMOKE
 
 TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
 SIMULATION = ["simulation_100", "simulation_500"]

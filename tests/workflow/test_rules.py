@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from project import ROOT
 
 FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 RULES = {

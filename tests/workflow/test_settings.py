@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from conftest import ROOT, SMOKE
+from project import ROOT, SMOKE
 
 from workflow.settings import SCHEMA, find_faults, look_up, optimizer_options, options
 
