@@ -23,11 +23,11 @@ def blocks(text, language):
 
 def test_python_example_finds_the_ground_truth(readme):
     (example,) = blocks(readme, "python")
-    assert len(example.splitlines()) <= 11
+    assert len([line for line in example.splitlines() if line]) <= 10
     scope: dict = {}
     exec(example, scope)
     assert (scope["reached"]["attention_distance"] < 0.1).all()
-    assert (scope["reached"]["test_loss"] - scope["bayes_loss"](scope["task"]) < 0.01).all()
+    assert (scope["reached"]["value_distance"] < 0.1).all()
 
 
 def test_linked_files_exist(root, readme):
@@ -38,7 +38,7 @@ def test_linked_files_exist(root, readme):
 
 
 def test_make_targets_exist(root, readme):
-    named = set(re.findall(r"make ([a-z]+)", readme))
+    named = set(re.findall(r"(?:`|\n)make ([a-z]+)", readme))
     assert named
     for target in named:
         done = subprocess.run(["make", "-n", target], cwd=root, capture_output=True, text=True)
