@@ -92,6 +92,8 @@ class Preset:
     seconds : float
         For the pairs of a setting; where not even `LEAST_PAIRS` fit, the straightforward
         PyTorch is left out.
+    total : float
+        Seconds in which everything should end: on a slow machine the rest takes less each.
     memory : float
         Bytes that its one-hot matrices may take.
     """
@@ -108,6 +110,7 @@ class Preset:
     pairs: int
     least: float
     seconds: float
+    total: float
     memory: float = 4e9
 
     def centre(self, states: int) -> Setting:
@@ -128,19 +131,20 @@ FULL = Preset(
     length=5000,
     batch=64,
     around=(3, 20),
-    lengths=(500, 1500, 5000, 15000, 50000, 100000),
+    lengths=(500, 1500, 5000, 15000, 40000, 100000),
     states=(3, 10, 20, 50, 100, 300),
     batches=(1, 4, 16, 64, 256, 1024),
     replicates=(1, 2, 4, 8, 16, 32, 64),
     jobs=(
         *(Job(states, replicates, 64, 20) for states in (3, 20) for replicates in (1, 8, 32, 64)),
         Job(3, 32, 1024, 20),
-        Job(3, 32, 64, 320),
+        Job(3, 32, 64, 160),
     ),
     first_call=True,
     pairs=11,
     least=0.04,
-    seconds=5.0,
+    seconds=6.0,
+    total=400.0,
 )
 
 QUICK = Preset(
@@ -156,6 +160,7 @@ QUICK = Preset(
     pairs=3,
     least=0.0,
     seconds=0.5,
+    total=20.0,
 )
 
 
@@ -459,14 +464,18 @@ def measure(preset: Preset) -> dict[str, Any]:
     settings = preset.settings()
     rows, lookups, breakdown = [], [], []
     for number, setting in enumerate(settings, 1):
+        left = max(0.0, start + preset.total - time.monotonic())
+        # Most settings take less than their share, so that some may take more.
+        share = 2 * left / len(thread_counts()) / (len(settings) - number + 1)
+        now = replace(preset, seconds=min(preset.seconds, share))
         task = sample_tasks(setting.states, setting.length, setting.replicates)
         for threads in thread_counts():
             where = asdict(setting) | {"threads": threads}
             with torch_threads(threads):
-                rows.append(where | compare(setting, task, preset))
+                rows.append(where | compare(setting, task, now))
                 if setting == preset.centre(setting.states):
-                    breakdown.append(where | parts_of_a_step(setting, task, preset))
-                    found = compare(setting, task, preset, rows_of_identity)
+                    breakdown.append(where | parts_of_a_step(setting, task, now))
+                    found = compare(setting, task, now, rows_of_identity)
                     lookups.append(where | (found["speedup"] or NOT_RUN))
             ratio = rows[-1]["speedup"]
             say(

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullLocator
 
 from scb.figures.style import Look, entry, footer, panels
 
@@ -46,8 +46,7 @@ def draw(results: dict[str, Any]) -> Figure:
                     ax, name, rows, marker if states else "v", ALONE if threads == 1 else ALL
                 )
         ax.set(xscale="log", yscale="log", xlabel=text)
-        ax.xaxis.set_major_formatter(ScalarFormatter())
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.xaxis.set_minor_locator(NullLocator())
         ticks = sorted({row[name] for row in results["seconds_per_step"]})
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     for ax in axes[:, 0]:
