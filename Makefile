@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 SMOKE := --configfile tests/workflow/smoke.yaml
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup test smoke report lock clean
+.PHONY: all setup test smoke report benchmark lock clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -35,6 +35,10 @@ smoke: setup
 
 report: all
 	$(BIN)/snakemake --report report.html
+
+# Minutes, on a machine that does nothing else; writes results/benchmark.json, .pdf and .png.
+benchmark: setup
+	$(BIN)/python -m benchmarks.benchmark
 
 # Exact versions of everything, from what pyproject.toml allows in an empty environment. torch
 # moves only when told to: it is large, and results agree to the last digit within a version only.

@@ -1,0 +1,1 @@
+"""Benchmarks: how fast a step is, beside the straightforward PyTorch."""
