@@ -101,7 +101,7 @@ class Guide:
         return found.bitwise_right_shift_(self.shift).view_as(words)
 
 
-class _Rows:
+class Rows:
     """Inverse CDF of R sets of M distributions, each draw from a row of its own.
 
     Thresholds of row m are shifted by ``m 2**33``, and words by that of their row, so that
@@ -145,6 +145,10 @@ class Stream:
         N, T and Q.
     guide : Guide
         Of the tokens and queries; its ``thresholds`` (R, N - 1) are those of mu.
+    key : (Tensor, Tensor), each of shape (R,), int64
+        Low and high word of the seeds.
+    sources, targets : Rows
+        Of Q, a row for each query, and of P, one for each token.
     dtype : torch dtype of the tokens
     """
 
@@ -167,21 +171,21 @@ class Stream:
         self.states, self.length, self.sparsity = tasks.states, tasks.length, tasks.sparsity
         self.dtype = torch.uint8 if self.states <= 256 else torch.int32
         self.guide = Guide(thresholds(tasks.stationary).to(self.device))
-        self._sources = _Rows(thresholds(tasks.weights.mT).to(self.device))
-        self._targets = _Rows(thresholds(tasks.transition.mT).to(self.device))
+        self.sources = Rows(thresholds(tasks.weights.mT).to(self.device))
+        self.targets = Rows(thresholds(tasks.transition.mT).to(self.device))
         seed_words = torch.tensor(self.seeds, device=self.device)
-        self._key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
+        self.key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
     def batch(self, step: int, size: int, first: int = 0) -> "Batch":
         """Samples ``first .. first + size - 1`` of ``step``."""
         samples = self._samples(step, first, size)
         words = self._words(0, samples, step, HEAD)  # each (R, B)
         queries = self.guide(words[0])
-        choice = self._sources(queries, words[1])  # (R, B), in 0..Q-1
+        choice = self.sources(queries, words[1])  # (R, B), in 0..Q-1
         rows = torch.arange(len(self.seeds), device=self.device)[:, None]
         sources = self.tasks.positions[rows, choice, queries]  # (R, B)
         tokens = self._tokens_at(sources, samples, step)  # (R, B)
-        targets = self._targets(tokens, words[2])
+        targets = self.targets(tokens, words[2])
         return Batch(self, step, first, size, queries, targets, sources)
 
     def parts(self, step: int, size: int) -> Iterator["Batch"]:
@@ -232,7 +236,7 @@ class Stream:
     ) -> Words:
         """Random words of the counter blocks; each (R, ...), blocks and samples broadcast."""
         shape = -1, *(1 for _ in samples.shape)
-        key = self._key[0][replicates].view(shape), self._key[1][replicates].view(shape)
+        key = self.key[0][replicates].view(shape), self.key[1][replicates].view(shape)
         block, third, last = (
             torch.as_tensor(word, device=self.device) for word in (blocks, step, purpose)
         )
