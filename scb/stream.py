@@ -145,6 +145,8 @@ class Stream:
         N, T and Q.
     guide : Guide
         Of the tokens and queries; its ``thresholds`` (R, N - 1) are those of mu.
+    key : (Tensor, Tensor), each of shape (R,), int64
+        Low and high word of the seeds.
     sources, targets : Rows
         Of the Q positions of a query's pattern, and of the states that follow a state.
     dtype : torch dtype of the tokens
@@ -174,7 +176,7 @@ class Stream:
         self._buffer = torch.empty(0, dtype=self.dtype, device=self.device)
         self._borrower: weakref.ref[Batch] | None = None
         seed_words = torch.tensor(self.seeds, device=self.device)
-        self._key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
+        self.key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
     def batch(self, step: int, size: int, first: int = 0) -> "Batch":
         """Samples ``first .. first + size - 1`` of ``step``."""
@@ -256,7 +258,7 @@ class Stream:
     ) -> Words:
         """Random words of the counter blocks; each (R, ...), blocks and samples broadcast."""
         shape = -1, *(1 for _ in samples.shape)
-        key = self._key[0][replicates].view(shape), self._key[1][replicates].view(shape)
+        key = self.key[0][replicates].view(shape), self.key[1][replicates].view(shape)
         block, third, last = (
             torch.as_tensor(word, device=self.device) for word in (blocks, step, purpose)
         )

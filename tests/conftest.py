@@ -1,13 +1,25 @@
 """Shared small tasks and streams."""
 
+import os
+
 import pytest
 import torch
+
+if not torch.cuda.is_available():  # read when Triton is first imported
+    os.environ["TRITON_INTERPRET"] = "1"
 
 from scb import Task
 from scb.seeds import derive
 from scb.stream import Stream
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
 
 @pytest.fixture(scope="session")

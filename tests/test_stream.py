@@ -133,7 +133,7 @@ def test_thread_count_does_not_matter():
         torch.set_num_threads(threads)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("states", [3, 20, 300])
 def test_the_device_does_not_matter(states):
     tasks = sample_tasks(states, 501, 2, 2)

@@ -3,6 +3,7 @@
 `kernel_for` is the one place that chooses between them.
 """
 
+from importlib.util import find_spec
 from types import ModuleType
 
 from torch import Tensor
@@ -12,4 +13,10 @@ from scb.kernels import cpu, reference
 
 def kernel_for(tensor: Tensor) -> ModuleType:
     """The fastest kernels that serve this tensor."""
-    return cpu if tensor.device.type == "cpu" else reference
+    if tensor.device.type == "cpu":
+        return cpu
+    if tensor.device.type == "cuda" and find_spec("triton"):
+        from scb.kernels import cuda  # imports Triton, which only a GPU needs
+
+        return cuda
+    return reference

@@ -78,9 +78,7 @@ def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tens
         lambda.
     """
     columns -= rate[..., None] * gradient
-    if bool(penalty.any()):
-        columns.copy_(soft_threshold(columns, penalty[..., None]))
-    columns.copy_(project_columns(columns))
+    columns.copy_(project_columns(soft_threshold(columns, penalty[..., None])))
 
 
 def soft_threshold(entries: Tensor, threshold: float | Tensor) -> Tensor:

@@ -1,0 +1,292 @@
+"""The CUDA kernels, in Triton: generation fused into every pass, so no token meets memory.
+
+A program is one warp. Attend gives it a stretch of one sample, the adjoint a stretch of
+one column; both generate the tokens they need, four from each Philox block. Every sum has
+one owner and a fixed order, without atomics, so a run repeats bit for bit.
+
+Attend adds up a stretch by comparing its tokens with every state: about 5 instructions per
+token and state, on registers alone, where a token itself takes 35 (counted in the code for
+compute capability 9.0). Up to N = 7 that is less than the tokens cost; at N = 100 it is
+most of the pass. Sums indexed by token (atomics in shared memory) would be flat in N, but
+32 threads collide where N is small, and such sums have no fixed order.
+
+The host never waits for the device. A launch depends on nothing that only the device knows,
+and the step may live there, so a CUDA graph can replay it.
+"""
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from scb.philox import CONTEXT, HEAD
+from scb.stream import Batch, Stream
+
+STRETCH = 1024
+"""Positions of a sample that one program of attend adds up: 32 to a thread, in registers."""
+
+COLUMN = 256
+"""Positions of a column that one program of the adjoint owns, of up to four conditions."""
+
+CONTEXT_WORD = tl.constexpr(CONTEXT)
+HEAD_WORD = tl.constexpr(HEAD)
+
+
+@triton.jit
+def _words(block, sample, step, purpose: tl.constexpr, low, high):  # type: ignore[no-untyped-def]
+    """Four words of Philox4x32-10; see `scb.stream` for the counter."""
+    return tl.philox_impl(
+        block.to(tl.uint32),
+        sample.to(tl.uint32),
+        step.to(tl.uint32),
+        tl.full((), purpose, tl.uint32),
+        low.to(tl.uint32),
+        high.to(tl.uint32),
+    )
+
+
+@triton.jit
+def _search(word, thresholds, width):  # type: ignore[no-untyped-def]
+    """How many of ``width`` sorted thresholds are at most the word: bisection."""
+    found = word * 0
+    reach = 1
+    while reach < width:
+        reach *= 2
+    while reach > 0:
+        beyond = found + reach
+        threshold = tl.load(thresholds + beyond - 1, mask=beyond <= width, other=1 << 62)
+        found = tl.where(threshold <= word, beyond, found)
+        reach //= 2
+    return found
+
+
+@triton.jit
+def _draw(word, law, width, SHIFT: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Tokens of words, int64: by the guide table, or by a search where SHIFT is 0."""
+    word = word.to(tl.int64)
+    if SHIFT == 0:
+        return _search(word, law, width)
+    return (tl.load(law + (word >> SHIFT)) + (word & ((1 << SHIFT) - 1))) >> SHIFT
+
+
+@triton.jit
+def _context(  # type: ignore[no-untyped-def]
+    first, sample, step, low, high, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr
+):
+    """Tokens ``first .. first + SIZE - 1`` of a sample, shape (SIZE,), int32."""
+    block = first // 4 + tl.arange(0, SIZE // 4)
+    w0, w1, w2, w3 = _words(block, sample, step, CONTEXT_WORD, low, high)
+    word = tl.interleave(tl.interleave(w0, w2), tl.interleave(w1, w3))
+    return _draw(word, law, width, SHIFT).to(tl.int32)
+
+
+@triton.jit(do_not_specialize=["first"])
+def _head_kernel(  # type: ignore[no-untyped-def]
+    heads, size, first, positions, source_law, target_law, states, sparsity,
+    step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    replicate = tl.program_id(1).to(tl.int64)
+    column = tl.program_id(0) * SIZE + tl.arange(0, SIZE)
+    sample, step = column + first, tl.load(step)
+    low, high = tl.load(lows + replicate), tl.load(highs + replicate)
+    law += replicate * width
+
+    w0, w1, w2, _ = _words(column * 0, sample, step, HEAD_WORD, low, high)
+    query = _draw(w0, law, width, SHIFT)
+    # Thresholds of row m are shifted by m 2^33: see `scb.stream`.
+    source_law += (replicate * states + query) * (sparsity - 1)
+    choice = _search(w1.to(tl.int64) + (query << 33), source_law, sparsity - 1)
+    inside = column < size
+    source = tl.load(
+        positions + (replicate * sparsity + choice) * states + query, mask=inside, other=0
+    )
+    v0, v1, v2, v3 = _words(source // 4, sample, step, CONTEXT_WORD, low, high)
+    lane = source % 4
+    word = tl.where(lane < 2, tl.where(lane == 0, v0, v1), tl.where(lane == 2, v2, v3))
+    token = _draw(word, law, width, SHIFT)
+    target_law += (replicate * states + token) * (states - 1)
+    target = _search(w2.to(tl.int64) + (token << 33), target_law, states - 1)
+
+    extent = tl.num_programs(1).to(tl.int64) * size
+    heads += replicate * size + column
+    tl.store(heads, query, mask=inside)
+    tl.store(heads + extent, target, mask=inside)
+    tl.store(heads + 2 * extent, source, mask=inside)
+
+
+@triton.jit(do_not_specialize=["first"])
+def _tokens_kernel(  # type: ignore[no-untyped-def]
+    tokens, length, first,
+    step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    sample, replicate = tl.program_id(0).to(tl.int64), tl.program_id(2).to(tl.int64)
+    start = tl.program_id(1) * SIZE
+    low, high = tl.load(lows + replicate), tl.load(highs + replicate)
+    drawn = _context(
+        start, sample + first, tl.load(step), low, high, law + replicate * width, width, SHIFT, SIZE
+    )
+    position = start + tl.arange(0, SIZE)
+    tokens += (replicate * tl.num_programs(0) + sample) * length
+    tl.store(tokens + position, drawn, mask=position < length)
+
+
+@triton.jit(do_not_specialize=["first"])
+def _attend_kernel(  # type: ignore[no-untyped-def]
+    columns, queries, sums, conditions, states, length, first,
+    step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    """Sums over one stretch of one sample; ``sums`` is (stretches, G, R, B, N)."""
+    sample, replicate = tl.program_id(0).to(tl.int64), tl.program_id(2).to(tl.int64)
+    size, replicates = tl.num_programs(0), tl.num_programs(2)
+    start = tl.program_id(1) * SIZE
+    low, high = tl.load(lows + replicate), tl.load(highs + replicate)
+    tokens = _context(
+        start, sample + first, tl.load(step), low, high, law + replicate * width, width, SHIFT, SIZE
+    )
+    position = start + tl.arange(0, SIZE)
+    query = tl.load(queries + replicate * size + sample)
+    for condition in range(conditions):
+        column = columns + ((condition * replicates + replicate) * states + query) * length
+        entries = tl.load(column + position, mask=position < length, other=0.0)  # (SIZE,)
+        row = ((tl.program_id(1) * conditions + condition) * replicates + replicate) * size + sample
+        for state in range(states):
+            total = tl.sum(tl.where(tokens == state, entries, 0.0), 0)
+            tl.store(sums + row * states + state, total)
+
+
+@triton.jit(do_not_specialize=["first"])
+def _adjoint_kernel(  # type: ignore[no-untyped-def]
+    weights, order, offsets, sums, conditions, size, length, first,
+    step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
+    CONDITIONS: tl.constexpr,
+):  # fmt: skip
+    """One stretch of column k of all conditions, over the samples with that query in order."""
+    state, replicate = tl.program_id(0).to(tl.int64), tl.program_id(2).to(tl.int64)
+    states, replicates = tl.num_programs(0), tl.num_programs(2)
+    start, step = tl.program_id(1) * SIZE, tl.load(step)
+    low, high = tl.load(lows + replicate), tl.load(highs + replicate)
+    law += replicate * width
+    condition = tl.arange(0, CONDITIONS)[:, None].to(tl.int64)
+    known = condition < conditions
+    total = tl.zeros((CONDITIONS, SIZE), sums.dtype.element_ty)
+    offsets += replicate * (states + 1) + state
+    for index in range(tl.load(offsets), tl.load(offsets + 1)):
+        sample = tl.load(order + replicate * size + index)
+        tokens = _context(start, sample + first, step, low, high, law, width, SHIFT, SIZE)
+        row = ((condition * replicates + replicate) * size + sample) * states
+        total += tl.load(weights + row + tokens[None, :], mask=known, other=0.0)
+    position = start + tl.arange(0, SIZE)[None, :]
+    row = ((condition * replicates + replicate) * states + state) * length
+    tl.store(sums + row + position, total, mask=known & (position < length))
+
+
+@triton.jit
+def _proximal_step_kernel(columns, gradient, rate, penalty, length, SIZE: tl.constexpr):  # type: ignore[no-untyped-def]
+    row = tl.program_id(0).to(tl.int64)
+    size, least = tl.load(rate + row), tl.load(penalty + row)
+    columns += row * length
+    gradient += row * length
+    total = tl.zeros((SIZE,), columns.dtype.element_ty)
+    for start in range(0, length, SIZE):
+        position = start + tl.arange(0, SIZE)
+        inside = position < length
+        entry = tl.load(columns + position, mask=inside, other=0.0)
+        entry -= size * tl.load(gradient + position, mask=inside, other=0.0)
+        # Less its part within the threshold: a NaN, which is in no part, stays.
+        entry -= tl.where(entry > least, least, tl.where(entry < -least, -least, entry))
+        tl.store(columns + position, entry, mask=inside)
+        total += entry
+    shift = (1 - tl.sum(total, 0)) / length
+    tl.debug_barrier()  # other threads' entries are in memory
+    for start in range(0, length, SIZE):
+        position = start + tl.arange(0, SIZE)
+        inside = position < length
+        entry = tl.load(columns + position, mask=inside)
+        tl.store(columns + position, entry + shift, mask=inside)
+
+
+def _extent(length: int, most: int) -> int:
+    """Positions of a program: a power of two that leaves none of its warp's threads idle."""
+    return min(most, max(128, triton.next_power_of_2(length)))
+
+
+def _launch(
+    kernel: Any,
+    grid: tuple[int, ...],
+    stream: Stream,
+    step: int | Tensor,
+    *arguments: Any,
+    **sizes: int,
+) -> None:
+    """Run a kernel that generates: its own arguments, then those of the stream."""
+    if not isinstance(step, Tensor):
+        step = torch.full((), step, dtype=torch.int64, device=stream.device)
+    guide = stream.guide
+    law, shift = (guide.thresholds, 0) if guide.table is None else (guide.table, guide.shift)
+    sizes["SHIFT"] = shift
+    with torch.cuda.device_of(law):
+        kernel[grid](*arguments, step, *stream.key, law, law.shape[-1], **sizes, num_warps=1)
+
+
+def heads(stream: Stream, step: int | Tensor, first: int, size: int) -> tuple[Tensor, ...]:
+    """Queries, targets and sources of samples, each (R, B), int64; see `scb.stream.Batch`."""
+    replicates = len(stream.seeds)
+    heads = torch.empty(3, replicates, size, dtype=torch.int64, device=stream.device)
+    laws = stream.tasks.positions.contiguous(), stream.sources.sorted, stream.targets.sorted
+    arguments = heads, size, first, *laws, stream.states, stream.sparsity
+    _launch(_head_kernel, (triton.cdiv(size, 32), replicates), stream, step, *arguments, SIZE=32)
+    queries, targets, sources = heads
+    return queries, targets, sources
+
+
+def tokens(stream: Stream, step: int | Tensor, first: int, size: int) -> Tensor:
+    """Context tokens, shape (R, size, T); see `scb.stream.Stream.tokens`."""
+    replicates, length = len(stream.seeds), stream.length
+    drawn = torch.empty(replicates, size, length, dtype=stream.dtype, device=stream.device)
+    extent = _extent(length, STRETCH)
+    grid = size, triton.cdiv(length, extent), replicates
+    _launch(_tokens_kernel, grid, stream, step, drawn, length, first, SIZE=extent)
+    return drawn
+
+
+def attend(columns: Tensor, batch: Batch) -> Tensor:
+    """Attention weights added up by token; see `scb.kernels.reference.attend`."""
+    *leading, replicates, states, length = columns.shape
+    flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
+    extent = _extent(length, STRETCH)
+    stretches = triton.cdiv(length, extent)
+    # Takes B / STRETCH of the memory of the columns.
+    sums = flat.new_empty(stretches, len(flat), replicates, batch.size, states)
+    arguments = flat, batch.queries, sums, len(flat), states, length, batch.first
+    grid = batch.size, stretches, replicates
+    _launch(_attend_kernel, grid, batch.stream, batch.step, *arguments, SIZE=extent)
+    return sums.sum(0).reshape(*leading, replicates, batch.size, states)
+
+
+def adjoint(weights: Tensor, batch: Batch) -> Tensor:
+    """Token weights looked up by position; see `scb.kernels.reference.adjoint`."""
+    *leading, replicates, size, states = weights.shape
+    flat = weights.detach().reshape(-1, replicates, size, states).contiguous()
+    length = batch.stream.length
+    queries, order = batch.queries.sort(dim=-1, stable=True)  # (R, B), by query, then sample
+    bounds = torch.arange(states + 1, device=flat.device).repeat(replicates, 1)
+    offsets = torch.searchsorted(queries, bounds)  # (R, N + 1): where each query begins
+    sums = flat.new_empty(len(flat), replicates, states, length)
+    arguments = flat, order, offsets, sums, len(flat), size, length, batch.first
+    conditions = triton.next_power_of_2(len(flat))
+    extent = _extent(length, max(128, 4 * COLUMN // max(4, conditions)))
+    grid = states, triton.cdiv(length, extent), replicates
+    sizes = {"SIZE": extent, "CONDITIONS": conditions}
+    _launch(_adjoint_kernel, grid, batch.stream, batch.step, *arguments, **sizes)
+    return sums.reshape(*leading, replicates, states, length)
+
+
+def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:
+    """Proximal step, in place; see `scb.kernels.reference.proximal_step`."""
+    rows, length = columns.shape[:-1], columns.shape[-1]
+    numbers = (number.expand(rows).contiguous() for number in (rate, penalty))
+    flat = columns.view(-1, length), gradient.contiguous()
+    with torch.cuda.device_of(columns):
+        _proximal_step_kernel[(rows.numel(),)](*flat, *numbers, length, SIZE=STRETCH, num_warps=4)
