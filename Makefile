@@ -3,6 +3,9 @@ PYTHON ?= python3
 CORES ?= all
 TORCH ?= 2.13.0
 
+# Not locked: builds of torch for CUDA bring the one they need, others test with any.
+TRITON := 'triton>=3.4; sys_platform == "linux"'
+
 BIN := .venv/bin
 INSTALLED := .venv/installed
 SMOKE := --configfile tests/workflow/smoke.yaml
@@ -19,7 +22,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	    "Python >= 3.11 is needed: make PYTHON=/path/to/it")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) install --requirement requirements.lock
+	$(BIN)/python $(PIP) install --requirement requirements.lock $(TRITON)
 	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
