@@ -182,6 +182,32 @@ def test_trajectory_is_descent_on_the_population_loss(make_task):
     assert (path[-1] > 0.5).all()
 
 
+def test_training_with_large_batches_follows_the_trajectory(make_task, make_stream):
+    """The deviation falls like 1 / sqrt(B): below 0.05 at B = 32768, a fraction of it at 16 B."""
+    task = make_task(3, 20, sampler="balanced")
+    path = trajectory(task, [0.1] * 100)  # (101, 2, R)
+    assert (path[5] < 0.1).all()
+    assert (path[100].prod(0) > 0.99).all()
+    worst = []
+    for batch_size in (2048, 32768):
+        model = LinearTransformer.initial(task)
+        signals = []
+
+        def observe(step, model=model, signals=signals):
+            if step % 10 == 0:
+                value, columns = model.value.detach().double(), model.columns.detach()
+                statistics = AttentionStatistics.of(task, columns)
+                signals.append(
+                    torch.stack([value_signal(task, value), attention_signal(task, statistics)])
+                )
+
+        steps = optimizers(task, model, 0.1)
+        train(model, steps, make_stream(task), range(101), batch_size, observe)
+        worst.append((torch.stack(signals) - path[::10]).abs().max())
+    assert worst[1] < 0.05
+    assert worst[1] < worst[0] / 2
+
+
 def test_real_runs_stay_bounded_below_the_stable_rate_and_diverge_above():
     task = Task.stack([Task.sample(3, 100, 2, seed) for seed in range(6)])
     rate = largest_stable_rate(task, 32)
