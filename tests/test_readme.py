@@ -48,9 +48,9 @@ def test_make_targets_exist(root, readme):
 def test_figure_targets_exist(root, readme):
     targets = set(re.findall(r"snakemake --cores 2 (figures/\w+\.pdf)", readme))
     assert len(targets) >= 6
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all"]
     for target in sorted(targets):
-        done = subprocess.run([*command, target], cwd=root, capture_output=True, text=True)
+        command = [sys.executable, "-m", "snakemake", target, "--dry-run", "--quiet", "all"]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
 
