@@ -136,7 +136,8 @@ class Stream:
     tasks : Task with a replicate dimension R
     seeds : sequence of R ints in [0, 2**63)
         Stream seed of each replicate.
-    device : torch device on which samples are wanted
+    device : torch device on which samples are wanted, optional
+        By default that of the tasks.
 
     Attributes
     ----------
@@ -153,7 +154,7 @@ class Stream:
     """
 
     def __init__(
-        self, tasks: Task, seeds: Sequence[int], device: torch.device | str = "cpu"
+        self, tasks: Task, seeds: Sequence[int], device: torch.device | str | None = None
     ) -> None:
         if tasks.stationary.ndim != 2:
             raise ValueError("tasks has no replicate dimension: stack single tasks (Task.stack)")
@@ -166,7 +167,7 @@ class Stream:
             if not 0 <= seed < 2**63:
                 raise ValueError(f"seeds contains {seed}: seeds must be in [0, 2**63)")
         self.seeds = tuple(int(seed) for seed in seeds)
-        self.device = torch.device(device)
+        self.device = torch.device(tasks.stationary.device if device is None else device)
         self.tasks = tasks.to(self.device)
         self.states, self.length, self.sparsity = tasks.states, tasks.length, tasks.sparsity
         self.dtype = torch.uint8 if self.states <= 256 else torch.int32

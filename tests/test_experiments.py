@@ -66,6 +66,16 @@ def test_boost_is_plain_training_from_the_papers_start(folder):
     torch.testing.assert_close(columns[0], model.columns.detach())
 
 
+@pytest.mark.gpu
+def test_boost_on_a_gpu_is_that_on_the_cpu(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS)
+    call(tmp_path, "boost", BOOST + " --device cuda")
+    *_, value, columns = read_states(tmp_path / "boost_state.parquet")
+    *_, other_value, other_columns = read_states(folder / "boost_state.parquet")
+    torch.testing.assert_close(value, other_value, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(columns, other_columns, rtol=1e-4, atol=1e-6)
+
+
 def test_branches_go_on_from_the_boost_on_its_stream(folder):
     task = Task.load(folder / "tasks.parquet")
     model = LinearTransformer.initial(task)

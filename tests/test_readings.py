@@ -1,7 +1,6 @@
 """Numbers of config.yaml that claim to come from a closed form do."""
 
 import pytest
-import torch
 import yaml
 
 from scb import Task
@@ -15,9 +14,9 @@ def config(request):
 
 
 def tasks_of(config, setting):
-    """The tasks that the pipeline draws for a setting, four at N = 500."""
+    """The tasks that the pipeline draws for a setting; four of them at N = 500."""
     shape = [config[setting][key] for key in ("states", "length", "sparsity")]
-    replicates = 4 if shape[0] == 500 else 8
+    replicates = 4 if shape[0] == 500 else config["replicates"]
     seeds = [derive(config["seed"], "task", replicate) for replicate in range(replicates)]
     options = config["tasks"]
     return Task.stack([Task.sample(*shape, seed, **options) for seed in seeds])
@@ -45,18 +44,29 @@ def test_rates_of_figure_6_are_stable(config, setting):
     assert config[setting]["boost"]["rate"] <= rate.min() / 2
 
 
-@pytest.mark.parametrize(
-    "setting",
-    ["vocabulary_3", "vocabulary_10", "vocabulary_20", "simulation_100", "simulation_500"],
-)
-def test_larger_penalties_balance_the_noise(config, setting):
-    """To one digit in the median over tasks; a unit of that digit for other task counts."""
-    chosen = config[setting].get("optimizers", {}).get("proximal_large", config[setting])
-    balance = balancing_penalty(
-        tasks_of(config, setting), config[setting]["batch"], chosen["rate"]
-    ).median()
-    unit = 10 ** torch.log10(balance).floor()
-    assert abs(chosen["penalty"] - balance) <= 1.5 * unit
+def balance(config, setting, rate):
+    return balancing_penalty(tasks_of(config, setting), config[setting]["batch"], rate).median()
+
+
+@pytest.mark.parametrize("setting", ["vocabulary_10", "vocabulary_20"])
+def test_larger_penalties_of_figure_5_balance_the_noise(config, setting):
+    chosen = config[setting]["optimizers"]["proximal_large"]
+    assert chosen["penalty"] == one_digit(balance(config, setting, chosen["rate"]))
+
+
+@pytest.mark.parametrize("setting", ["simulation_100", "simulation_500"])
+def test_penalties_of_figure_6_balance_the_noise(config, setting):
+    chosen = config[setting]
+    assert chosen["penalty"] == one_digit(balance(config, setting, chosen["rate"]))
+
+
+def test_the_larger_penalty_of_figure_1_is_close_to_it(config):
+    """Ten times the printed one, where the closed form gives 9e-5."""
+    assert one_digit(balance(config, "vocabulary_3", 0.005)) == 9e-5
+    for setting in ("convergence", "vocabulary_3"):
+        large = config[setting]["optimizers"]["proximal_large"]
+        assert large["rate"] == 0.005
+        assert large["penalty"] == 1e-4
 
 
 @pytest.mark.parametrize("setting", ["simulation_100", "simulation_500"])
