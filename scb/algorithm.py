@@ -15,7 +15,7 @@ from scb.optim import ProximalGradient, Rate, ValueGradient
 from scb.progress import progress
 from scb.stream import Stream
 from scb.task import Task
-from scb.transformer import LinearTransformer, SoftmaxTransformer, squared_loss
+from scb.transformer import LinearTransformer, SoftmaxTransformer
 
 Model = LinearTransformer | SoftmaxTransformer
 
@@ -146,10 +146,7 @@ def train(
     for step in progress(steps, "training"):
         if observe is not None and observe(step):
             return step
-        model.zero_grad()
-        for batch in stream.parts(step, batch_size):
-            share = batch.size / batch_size
-            (share * squared_loss(model(batch), batch.targets).sum()).backward()
+        model.backward(stream, step, batch_size)
         for optimizer in optimizers:
             optimizer.step()
     return steps.stop

@@ -14,7 +14,6 @@ A word u becomes a draw from cumulative probabilities c_0 <= c_1 <= ... by
 counting thresholds ``round(2**32 c_i) <= u``: an inverse CDF in integers.
 """
 
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +60,8 @@ class Guide:
     threshold strictly inside, the table keeps ``first * width + (width - threshold)`` of
     each, with the token at the bucket's start and the threshold counted from there: adding
     the remaining bits of the word carries into the token exactly when they reach the
-    threshold. Other distributions (states of almost no probability) are searched.
+    threshold. With at least N buckets all this fits 32 bits. Other distributions (states of
+    almost no probability) are searched.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Guide:
     def __init__(self, thresholds: Tensor) -> None:
         self.thresholds = thresholds.contiguous()
         self.table: Tensor | None = None
-        for bits in range(self.MAX_BITS + 1):
+        for bits in range(thresholds.shape[-1].bit_length(), self.MAX_BITS + 1):
             self.shift = 32 - bits
             width = 1 << self.shift
             starts = torch.arange(1 << bits, device=thresholds.device) * width
@@ -174,8 +174,6 @@ class Stream:
         self.guide = Guide(thresholds(tasks.stationary).to(self.device))
         self.sources = Rows(thresholds(tasks.weights.mT).to(self.device))
         self.targets = Rows(thresholds(tasks.transition.mT).to(self.device))
-        self._buffer = torch.empty(0, dtype=self.dtype, device=self.device)
-        self._borrower: weakref.ref[Batch] | None = None
         seed_words = torch.tensor(self.seeds, device=self.device)
         self.key = seed_words & MASK, seed_words >> 32  # (R,), (R,)
 
@@ -224,21 +222,6 @@ class Stream:
             start, stop = 4 * part.start, min(4 * part.stop, self.length)
             tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
         return tokens
-
-    def lend(self, batch: "Batch") -> Tensor:
-        """Memory for the tokens of a batch, (R, B, T), taken from the batch that had it last.
-
-        Fresh memory for every batch would cost as much as half of the generation. The
-        earlier batch generates its tokens anew if it is asked for them again.
-        """
-        former = self._borrower() if self._borrower is not None else None
-        if former is not None:
-            former.__dict__.pop("tokens", None)
-        needed = len(self.seeds) * batch.size * self.length
-        if self._buffer.numel() < needed:
-            self._buffer = torch.empty(needed, dtype=self.dtype, device=self.device)
-        self._borrower = weakref.ref(batch)
-        return self._buffer[:needed].view(len(self.seeds), batch.size, self.length)
 
     def _check(self, step: int, first: int, size: int) -> None:
         """Indices must fit their counter words."""

@@ -5,13 +5,12 @@ itself, the softmax transformer its logits W, ``a^(k) = softmax(w^(k))``. Parame
 carry leading dimensions (condition, replicate); all are trained at once.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from scb.attend import attend
-from scb.stream import Batch
+from scb.kernels import kernel_for
+from scb.stream import Batch, Stream
 from scb.task import Task
 
 
@@ -48,6 +47,13 @@ class LinearTransformer(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Predictions ``V X a^(k)``, shape (..., R, B, N)."""
         return attend(self.columns, batch) @ self.value.mT
+
+    def backward(self, stream: Stream, step: int, size: int) -> None:
+        """Set the parameters' ``.grad`` from the mini-batch of a step, in closed form."""
+        kernel = kernel_for(self.columns)
+        self.value.grad, self.columns.grad = kernel.gradients(
+            self.value.detach(), self.columns.detach(), stream, step, size, self.columns.grad
+        )
 
 
 class SoftmaxTransformer(nn.Module):
@@ -86,21 +92,14 @@ class SoftmaxTransformer(nn.Module):
         """Predictions, shape (..., R, B, N)."""
         return attend(self.columns, batch) @ self.value.mT
 
-
-class _SquaredLoss(torch.autograd.Function):
-    # One node for what would be ten: at small R and N their overhead is most of a step.
-    @staticmethod
-    def forward(ctx: Any, prediction: Tensor, targets: Tensor) -> Tensor:
-        residual = prediction.clone()  # r = F - e_o, (..., R, B, N)
-        index = targets[..., None].expand(*prediction.shape[:-1], 1)
-        residual.scatter_add_(-1, index, residual.new_full((), -1.0).expand_as(index))
-        ctx.save_for_backward(residual)
-        return residual.square().sum((-2, -1)) / (2 * targets.shape[-1])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (residual,) = ctx.saved_tensors
-        return (gradients[0] / residual.shape[-2])[..., None, None] * residual, None
+    def backward(self, stream: Stream, step: int, size: int) -> None:
+        """Set the parameters' ``.grad`` from the mini-batch of a step."""
+        self.logits.grad = None
+        columns = self.columns
+        self.value.grad, gradient = kernel_for(columns).gradients(
+            self.value.detach(), columns.detach(), stream, step, size
+        )
+        columns.backward(gradient)
 
 
 def squared_loss(prediction: Tensor, targets: Tensor) -> Tensor:
@@ -115,4 +114,5 @@ def squared_loss(prediction: Tensor, targets: Tensor) -> Tensor:
     -------
     Tensor, shape (..., R)
     """
-    return _SquaredLoss.apply(prediction, targets)
+    hit = prediction.gather(-1, targets[..., None].expand(*prediction.shape[:-1], 1))  # F_o
+    return (prediction.square().sum(-1) - 2 * hit[..., 0] + 1).mean(-1) / 2

@@ -9,6 +9,7 @@ from scb.attend import attend
 from scb.kernels import cpu, reference
 from scb.seeds import derive
 from scb.stream import Stream
+from scb.transformer import LinearTransformer, squared_loss
 
 KERNELS = [cpu]
 
@@ -47,6 +48,40 @@ def test_agrees_with_the_reference(kernel, states, length):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("length", [1, 7, 63, 300, 5000])
+@pytest.mark.parametrize("states", [2, 3, 4, 10, 20, 100, 300])
+def test_gradients_agree_with_the_reference(kernel, states, length):
+    """At odd sizes of everything, among them groups of one to six samples of a query."""
+    for size, replicates, conditions in ((1, 3, ()), (5, 1, (2,)), (64, 1, ()), (40, 3, (1, 2))):
+        stream = stream_of(states, length, replicates)
+        for dtype, tolerance in ((torch.float32, 5e-5), (torch.float64, 1e-13)):
+            generator = torch.Generator().manual_seed(length)
+            shape = (*conditions, replicates, states, length)
+            columns = torch.randn(shape, generator=generator, dtype=dtype) / length**0.5
+            shape = (*conditions, replicates, states, states)
+            value = torch.randn(shape, generator=generator, dtype=dtype) / states**0.5
+            kept = torch.full_like(columns, torch.nan)  # memory that held something else
+            actual = kernel.gradients(value, columns, stream, 2, size, kept)
+            assert actual[1].data_ptr() == kept.data_ptr()
+            expected = reference.gradients(value, columns, stream, 2, size)
+            for one, two in zip(actual, expected, strict=True):
+                assert relative_error(one, two) < tolerance
+
+
+@pytest.mark.parametrize("kernel", [reference, *KERNELS])
+def test_gradients_are_those_of_the_loss(kernel):
+    """Against autograd through the model, which knows neither groups nor parts."""
+    stream = stream_of(5, 40, 2)
+    value = torch.randn(3, 2, 5, 5, dtype=torch.float64)
+    columns = torch.randn(3, 2, 5, 40, dtype=torch.float64)
+    model = LinearTransformer(value, columns)
+    batch = stream.batch(4, 30)
+    squared_loss(model(batch), batch.targets).sum().backward()
+    actual = kernel.gradients(value, columns, stream, 4, 30)
+    torch.testing.assert_close(actual, (model.value.grad, model.columns.grad))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_a_state_of_almost_no_probability(kernel):
     """Such a vocabulary has no guide table: tokens are searched."""
     stream = stream_of(4, 50, 2)
@@ -67,6 +102,9 @@ def test_a_state_of_almost_no_probability(kernel):
     columns = torch.randn(2, 4, 50, dtype=torch.float64)
     torch.testing.assert_close(kernel.attend(columns, ours), reference.attend(columns, theirs))
     assert torch.equal(ours.tokens, theirs.tokens)
+    value = torch.randn(2, 4, 4, dtype=torch.float64)
+    actual = kernel.gradients(value, columns, stream, 0, 40)
+    torch.testing.assert_close(actual, reference.gradients(value, columns, stream, 0, 40))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -106,6 +144,7 @@ def test_proximal_step_agrees(kernel, dtype, length):
 def test_result_does_not_depend_on_threads():
     stream = stream_of(20, 3000, 3)
     columns, weights = torch.randn(2, 3, 20, 3000), torch.randn(2, 3, 9, 20)
+    value = torch.randn(2, 3, 20, 20)
     before = torch.get_num_threads()
     results = []
     try:
@@ -113,7 +152,9 @@ def test_result_does_not_depend_on_threads():
             torch.set_num_threads(threads)
             batch = stream.batch(0, 9)
             sums = cpu.attend(columns, batch)
-            results.append((sums, cpu.adjoint(weights, batch), batch.tokens))
+            adjoint = cpu.adjoint(weights, batch)
+            gradients = cpu.gradients(value, columns, stream, 0, 130)
+            results.append((sums, adjoint, batch.tokens, *gradients))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:
@@ -127,17 +168,3 @@ def test_the_second_pass_uses_the_tokens_of_the_first():
     first = cpu.attend(columns, batch)
     assert batch.generated
     torch.testing.assert_close(cpu.attend(columns, batch), first, rtol=0, atol=0)
-
-
-def test_a_batch_whose_memory_was_lent_on_has_its_own_tokens_still():
-    stream = stream_of(3, 40, 2)
-    one, two = stream.batch(0, 4), stream.batch(1, 4)
-    columns = torch.randn(2, 3, 40)
-    for batch in (one, two, one):
-        cpu.attend(columns, batch)
-        assert torch.equal(batch.tokens, stream.tokens(batch.step, 0, 4))
-    assert torch.equal(two.tokens, stream.tokens(1, 0, 4))
-    kept = one.tokens
-    del one
-    cpu.attend(columns, stream.batch(2, 4))
-    assert not torch.equal(kept, stream.tokens(0, 0, 4))  # memory is lent on, not copied

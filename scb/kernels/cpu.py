@@ -1,9 +1,11 @@
-"""The compiled CPU kernel: generation, attend and adjoint, threaded over their rows.
+"""The compiled CPU kernels: generation, attend, adjoint, and a training step's gradients.
 
-Compiled by Numba when first used and kept on disk, so no C compiler is needed. A sample's
-tokens are generated, added up while they are in cache, and kept as one byte (N <= 256)
-for the adjoint. Every sum is made in a fixed order by one thread, so the result does not
-depend on the number of threads.
+Compiled by Numba when first used and kept on disk, so no C compiler is needed. Every sum is
+made in a fixed order by one thread, so the result does not depend on the number of threads.
+
+`gradients` never stores tokens. Samples of one query share a column of A, so they are taken
+in groups of m: their m tokens at a position are the digits of one *code* below N^m. Adding a
+column up by code, and looking weights up by code, then costs one operation for m tokens.
 
 Threads are Python's, of code that holds no lock: a team of Numba's meets after every call
 even where one thread was asked for, and then waits for whoever has the other cores.
@@ -11,11 +13,13 @@ even where one thread was asked for, and then waits for whoever has the other co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -37,12 +41,17 @@ BLOCKS = 1024
 BANKS = 8
 """Partial sums of a token: neighbours in a bank need not wait for each other."""
 
-MASKED = 3
-"""Up to so many states have a masked sum each, in vectors: faster there than adding token by
-token, beyond it slower."""
+WORTH_A_MEETING = 200_000
+"""Tokens, or the like, for which a second thread saves more than it costs."""
 
 POSITIONS = 1024
 """Positions of a column that one thread owns in the adjoint."""
+
+CODES = 1024
+"""Most codes of a group of samples: their sums and weights stay in a first-level cache."""
+
+CODE_BANKS = 4
+"""Partial sums of a code; fewer than of a token, as neighbours are seldom the same code."""
 
 
 @njit(inline="always")
@@ -58,32 +67,50 @@ def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _generate(tokens, sample, step, key, table, shift, thresholds, words):  # type: ignore[no-untyped-def]
+def _fill(first, sample, step, key, words):  # type: ignore[no-untyped-def]
+    """Random ``words`` of a sample from block ``first`` on; whole blocks."""
+    key0, key1 = key
+    for block in range(len(words) // 4):
+        w0, w1, w2, w3 = _philox(
+            np.uint64(first + block), sample, step, np.uint64(CONTEXT), key0, key1
+        )
+        words[4 * block] = np.uint32(w0)
+        words[4 * block + 1] = np.uint32(w1)
+        words[4 * block + 2] = np.uint32(w2)
+        words[4 * block + 3] = np.uint32(w3)
+
+
+@njit(cache=True)
+def _draw(words, cuts, table, shift, thresholds, tokens):  # type: ignore[no-untyped-def]
+    """The ``tokens`` that their words select: see `_law`."""
+    if len(cuts):
+        cut0, cut1, cut2 = cuts
+        for t in range(len(tokens)):
+            word = words[t]
+            tokens[t] = np.uint16(word > cut0) + np.uint16(word > cut1) + np.uint16(word > cut2)
+    elif len(table):
+        rest = np.uint32((np.uint64(1) << np.uint64(shift)) - np.uint64(1))
+        for t in range(len(tokens)):
+            word = words[t]
+            tokens[t] = (table[word >> shift] + (word & rest)) >> shift
+    else:
+        for t in range(len(tokens)):
+            tokens[t] = np.searchsorted(thresholds, np.int64(words[t]), side="right")
+
+
+@njit(cache=True)
+def _generate(tokens, sample, step, key, cuts, table, shift, thresholds, words):  # type: ignore[no-untyped-def]
     """Fill ``tokens`` (T,) of one sample; ``words`` (4 BLOCKS,) is scratch."""
-    length = len(tokens)
-    rest = np.uint32((np.uint64(1) << np.uint64(shift)) - np.uint64(1))
-    for first in range(0, length, 4 * BLOCKS):
-        size = min(4 * BLOCKS, length - first)
-        for block in range((size + 3) // 4):
-            w0, w1, w2, w3 = _philox(
-                np.uint64(first // 4 + block),
-                np.uint64(sample),
-                np.uint64(step),
-                np.uint64(CONTEXT),
-                key[0],
-                key[1],
-            )
-            words[4 * block] = np.uint32(w0)
-            words[4 * block + 1] = np.uint32(w1)
-            words[4 * block + 2] = np.uint32(w2)
-            words[4 * block + 3] = np.uint32(w3)
-        if len(table):
-            for t in range(size):
-                word = words[t]
-                tokens[first + t] = (table[word >> shift] + (word & rest)) >> shift
-        else:
-            for t in range(size):
-                tokens[first + t] = np.searchsorted(thresholds, np.int64(words[t]), side="right")
+    for first in range(0, len(tokens), 4 * BLOCKS):
+        some = tokens[first : first + 4 * BLOCKS]
+        _fill(
+            first // 4,
+            np.uint64(sample),
+            np.uint64(step),
+            key,
+            words[: (len(some) + 3) // 4 * 4],
+        )
+        _draw(words, cuts, table, shift, thresholds, some)
 
 
 @njit(cache=True, nogil=True)
@@ -115,14 +142,6 @@ def _heads(  # type: ignore[no-untyped-def]
 @njit(cache=True, fastmath={"reassoc", "nsz"})
 def _add_up(column, tokens, banks, sums):  # type: ignore[no-untyped-def]
     """``sums[n] = sum_t column[t] [tokens[t] = n]``; ``banks`` (BANKS, N) is scratch."""
-    if len(sums) <= MASKED:
-        zero = column.dtype.type(0)
-        for n in range(len(sums)):
-            total = zero
-            for t in range(len(column)):
-                total += column[t] if tokens[t] == n else zero
-            sums[n] = total
-        return
     banks[:] = 0
     whole = len(column) // BANKS * BANKS
     for t in range(0, whole, BANKS):
@@ -139,7 +158,20 @@ def _add_up(column, tokens, banks, sums):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _attend(  # type: ignore[no-untyped-def]
-    start, stop, columns, queries, tokens, sums, fresh, first, step, keys, tables, shift, thresholds
+    start,
+    stop,
+    columns,
+    queries,
+    tokens,
+    sums,
+    fresh,
+    first,
+    step,
+    keys,
+    cuts,
+    tables,
+    shift,
+    thresholds,
 ):
     """Rows ``start .. stop - 1`` of the (R B) samples."""
     conditions, _, states, _ = columns.shape
@@ -154,6 +186,7 @@ def _attend(  # type: ignore[no-untyped-def]
                 first + sample,
                 step,
                 keys[replicate],
+                cuts[replicate],
                 tables[replicate],
                 shift,
                 thresholds[replicate],
@@ -207,6 +240,160 @@ def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-un
                 at += 1
 
 
+@njit(cache=True)
+def _by_query(queries, states):  # type: ignore[no-untyped-def]
+    """Samples sorted by query, (R, B), and where each query's begin, (R, N + 1)."""
+    replicates, size = queries.shape
+    order = np.empty((replicates, size), np.int64)
+    starts = np.zeros((replicates, states + 1), np.int64)
+    for replicate in range(replicates):
+        begin, free = starts[replicate], np.zeros(states, np.int64)
+        for sample in range(size):
+            begin[queries[replicate, sample] + 1] += 1
+        for state in range(states):
+            begin[state + 1] += begin[state]
+            free[state] = begin[state]
+        for sample in range(size):
+            query = queries[replicate, sample]
+            order[replicate, free[query]] = sample
+            free[query] += 1
+    return order, starts
+
+
+@njit(cache=True)
+def _add_up_codes(column, codes, digits, banks, sums):  # type: ignore[no-untyped-def]
+    """``sums[j, n]`` of the tokens that are digit j of the ``codes``, most significant first.
+
+    ``banks`` (CODE_BANKS, N^m) is scratch.
+    """
+    states = sums.shape[1]
+    count = states**digits
+    banks[:, :count] = 0
+    whole = len(column) // CODE_BANKS * CODE_BANKS
+    for t in range(0, whole, CODE_BANKS):
+        for lane in range(CODE_BANKS):
+            banks[lane, codes[t + lane]] += column[t + lane]
+    for t in range(whole, len(column)):
+        banks[0, codes[t]] += column[t]
+    total = banks[0]
+    for lane in range(1, CODE_BANKS):
+        for code in range(count):
+            total[code] += banks[lane, code]
+    sums[:digits] = 0
+    for digit in range(digits - 1, -1, -1):  # the last digit is summed out
+        count //= states
+        for prefix in range(count):
+            rest = column.dtype.type(0)
+            for n in range(states):
+                part = total[prefix * states + n]
+                sums[digit, n] += part
+                rest += part
+            total[prefix] = rest
+
+
+@njit(cache=True, fastmath={"reassoc", "nsz"})
+def _residual(value, sums, target, residual, weights, size):  # type: ignore[no-untyped-def]
+    """``r = V s - e_o`` and ``w = V^T r / B`` of one sample."""
+    states = len(sums)
+    weights[:] = 0
+    for n in range(states):
+        total = value.dtype.type(0)
+        for m in range(states):
+            total += value[n, m] * sums[m]
+        if n == target:
+            total -= value.dtype.type(1)
+        residual[n] = total
+        for m in range(states):
+            weights[m] += value[n, m] * total
+    for m in range(states):
+        weights[m] /= size
+
+
+@njit(cache=True)
+def _look_up_codes(weights, digits, codes, table, column):  # type: ignore[no-untyped-def]
+    """``column[t] += sum_j weights[j, digit j of codes[t]]``; ``table`` (N^m,) is scratch."""
+    states = weights.shape[1]
+    table[0] = 0
+    count = 1
+    for digit in range(digits):
+        for prefix in range(count - 1, -1, -1):  # from the back: in place
+            before = table[prefix]
+            for n in range(states):
+                table[prefix * states + n] = before + weights[digit, n]
+        count *= states
+    for t in range(len(column)):
+        column[t] += table[codes[t]]
+
+
+@njit(cache=True, nogil=True)
+def _gradients(  # type: ignore[no-untyped-def]
+    start,
+    stop,
+    values,
+    columns,
+    order,
+    starts,
+    targets,
+    digits,
+    sums,
+    residuals,
+    gradient,
+    first,
+    step,
+    keys,
+    cuts,
+    tables,
+    shift,
+    thresholds,
+):
+    """Rows ``start .. stop - 1`` of the (R N) queries; s, r are (G, R, B, N), g (G, R, N, T)."""
+    conditions, replicates, states, length = columns.shape
+    size = order.shape[1]
+    kind = columns.dtype
+    words = np.empty(4 * BLOCKS, np.uint32)
+    codes, token = np.empty(length, np.uint16), np.empty(length, np.uint16)
+    banks = np.empty((CODE_BANKS, states**digits), kind)
+    table = np.empty(states**digits, kind)
+    added, weights = np.empty((digits, states), kind), np.empty((digits, states), kind)
+    for row in range(start, stop):
+        replicate, query = row // states, row % states
+        for condition in range(conditions):
+            gradient[condition, replicate, query] = 0
+        for at in range(starts[replicate, query], starts[replicate, query + 1], digits):
+            group = order[replicate, at : min(at + digits, starts[replicate, query + 1])]
+            for digit in range(len(group)):
+                _generate(
+                    codes if digit == 0 else token,
+                    first + group[digit],
+                    step,
+                    keys[replicate],
+                    cuts[replicate],
+                    tables[replicate],
+                    shift,
+                    thresholds[replicate],
+                    words,
+                )
+                if digit:
+                    for t in range(length):
+                        codes[t] = np.uint16(codes[t] * np.uint16(states) + token[t])
+            for condition in range(conditions):
+                _add_up_codes(columns[condition, replicate, query], codes, len(group), banks, added)
+                for digit in range(len(group)):
+                    sample = group[digit]
+                    sums[condition, replicate, sample] = added[digit]
+                    _residual(
+                        values[condition, replicate],
+                        added[digit],
+                        targets[replicate, sample],
+                        residuals[condition, replicate, sample],
+                        weights[digit],
+                        size,
+                    )
+                _look_up_codes(
+                    weights, len(group), codes, table, gradient[condition, replicate, query]
+                )
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: ignore[no-untyped-def]
     """Rows ``start .. stop - 1`` of the (G R N) columns; fast-math only lets sums be vectors."""
@@ -225,10 +412,28 @@ def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: igno
             column[t] += shift
 
 
-def _keys(stream: Stream) -> np.ndarray:
-    """Philox keys of the replicates, shape (R, 2)."""
-    seeds = np.array(stream.seeds, dtype=np.uint64)
-    return np.stack([seeds & LOW, seeds >> WORD], axis=-1).astype(np.uint32)
+_LAWS: WeakKeyDictionary[Stream, tuple[Any, ...]] = WeakKeyDictionary()
+
+
+def _law(stream: Stream) -> tuple[Any, ...]:
+    """How the words of a stream become tokens: keys, cuts, tables, shift, thresholds.
+
+    Up to four states are told apart by three comparisons: ``word > threshold - 1``, which
+    fits 32 bits unless a threshold is 0. Tables fit them as well: see `scb.stream.Guide`.
+    """
+    if stream not in _LAWS:
+        seeds = np.array(stream.seeds, dtype=np.uint64)
+        keys = np.stack([seeds & LOW, seeds >> WORD], axis=-1).astype(np.uint32)  # (R, 2)
+        thresholds = stream.guide.thresholds.numpy()  # (R, N - 1)
+        few = stream.states <= 4 and bool((thresholds > 0).all())
+        cuts = np.full((len(seeds), 3 if few else 0), LOW, dtype=np.uint32)
+        if few:
+            cuts[:, : stream.states - 1] = thresholds - 1
+        table = stream.guide.table
+        tables = np.empty((len(seeds), 0)) if table is None else table.numpy()  # (R, buckets)
+        shift = np.uint32(stream.guide.shift)
+        _LAWS[stream] = keys, cuts, tables.astype(np.uint32), shift, thresholds
+    return _LAWS[stream]
 
 
 @cache
@@ -236,15 +441,23 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="attend")
 
 
-def _over(rows: int, work: Callable[..., None], *arguments: Any) -> None:
-    """``work(start, stop, *arguments)`` over all rows, on as many threads as torch has."""
-    threads = min(torch.get_num_threads(), rows)
-    if threads == 1:
-        work(0, rows, *arguments)
+def _over(bounds: Sequence[int], work: Callable[..., None], *arguments: Any) -> None:
+    """``work(start, stop, *arguments)`` between all bounds, on as many threads as torch has."""
+    if len(bounds) == 2:
+        work(*bounds, *arguments)
         return
-    bounds = np.linspace(0, rows, min(rows, 4 * threads) + 1, dtype=np.int64)
-    for done in [_pool(threads).submit(work, *pair, *arguments) for pair in pairwise(bounds)]:
+    pool = _pool(torch.get_num_threads())
+    for done in [pool.submit(work, *pair, *arguments) for pair in pairwise(bounds)]:
         done.result()
+
+
+def _even(rows: int, cost: int) -> list[int]:
+    """Bounds of even parts of the rows, each of a ``cost`` in tokens; one part if all is little."""
+    threads = torch.get_num_threads()
+    if threads == 1 or rows * cost < WORTH_A_MEETING:
+        return [0, rows]
+    parts = min(rows, 4 * threads)
+    return [rows * part // parts for part in range(parts + 1)]
 
 
 def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -259,7 +472,8 @@ def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Ten
         drawn,
     )
     arrays = (tensor.numpy() for tensor in rows)
-    _over(replicates * size, _heads, first, step, _keys(stream), *arrays)
+    bounds = _even(replicates * size, 500)
+    _over(bounds, _heads, first, step, _law(stream)[0], *arrays)
     queries, targets, sources = drawn
     return queries, targets, sources
 
@@ -269,21 +483,17 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
     *leading, replicates, states, length = columns.shape
     flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
     fresh = not batch.generated
-    tokens = batch.stream.lend(batch) if fresh else batch.tokens
-    guide = batch.stream.guide
-    table = torch.empty(replicates, 0, dtype=torch.int64) if guide.table is None else guide.table
+    shape = replicates, batch.size, length
+    tokens = torch.empty(shape, dtype=batch.stream.dtype) if fresh else batch.tokens
     sums = flat.new_empty(len(flat), replicates, batch.size, states)
     _over(
-        replicates * batch.size,
+        _even(replicates * batch.size, 2 * length),
         _attend,
         *(tensor.numpy() for tensor in (flat, batch.queries, tokens, sums)),
         fresh,
         batch.first,
         batch.step,
-        _keys(batch.stream),
-        table.numpy(),
-        np.uint32(guide.shift),
-        guide.thresholds.numpy(),
+        *_law(batch.stream),
     )
     if fresh:
         batch.keep(tokens)
@@ -298,11 +508,60 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
     sums = flat.new_zeros(len(flat), replicates, states, length)
     parts = -(-length // POSITIONS)
     _over(
-        len(flat) * replicates * parts,
+        _even(len(flat) * replicates * parts, size * min(length, POSITIONS)),
         _adjoint,
         *(tensor.numpy() for tensor in (flat, batch.queries, batch.tokens, sums)),
     )
     return sums.reshape(*leading, replicates, states, length)
+
+
+def gradients(
+    value: Tensor,
+    columns: Tensor,
+    stream: Stream,
+    step: int,
+    size: int,
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the mini-batch loss; see `scb.kernels.reference.gradients`."""
+    batch = stream.batch(step, size)
+    *leading, replicates, states, length = columns.shape
+    values = value.detach().reshape(-1, replicates, states, states).contiguous()
+    flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
+    gradient = torch.empty_like(flat) if out is None else out.view_as(flat)
+    sums, residuals = flat.new_empty(2, len(flat), replicates, size, states)
+    order, starts = _by_query(batch.queries.numpy(), states)
+    # Samples of a group: no more codes than would be worth adding up.
+    digits = max(1, int(math.log(max(1, min(CODES, length // 4)), states)))
+    _over(
+        _balanced(starts, length),
+        _gradients,
+        values.numpy(),
+        flat.numpy(),
+        order,
+        starts,
+        batch.targets.numpy(),
+        digits,
+        *(tensor.numpy() for tensor in (sums, residuals, gradient)),
+        batch.first,
+        batch.step,
+        *_law(stream),
+    )
+    value_gradient = residuals.mT @ sums / size  # (G, R, N, N)
+    return value_gradient.view_as(value), gradient.view_as(columns)
+
+
+def _balanced(starts: np.ndarray, length: int) -> list[int]:
+    """Bounds of parts of the (R N) queries that hold about as many samples each."""
+    replicates, states = starts.shape[0], starts.shape[1] - 1
+    rows, samples = replicates * states, replicates * int(starts[0, -1])
+    bounds = _even(rows, length * samples // rows)
+    if len(bounds) > 2:
+        ends = np.diff(starts, axis=1).cumsum()  # (R N,)
+        wanted = samples * np.arange(1, len(bounds) - 1) / (len(bounds) - 1)
+        inner = 1 + np.searchsorted(ends, wanted)
+        bounds = [0, *np.unique(inner[inner < rows]).tolist(), rows]
+    return bounds
 
 
 def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:
@@ -310,7 +569,7 @@ def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tens
     rows = columns.shape[:-1]
     length = columns.shape[-1]
     _over(
-        rows.numel(),
+        _even(rows.numel(), length),
         _proximal_step,
         *(flat.numpy() for flat in (columns.view(-1, length), gradient.reshape(-1, length))),
         *(number.expand(rows).flatten().numpy() for number in (rate, penalty)),

@@ -14,6 +14,7 @@ The host never waits for the device. A launch depends on nothing that only the d
 and the step may live there, so a CUDA graph can replay it.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from scb.kernels import reference
 from scb.philox import CONTEXT, HEAD
 from scb.stream import Batch, Stream
 
@@ -281,6 +283,9 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
     sizes = {"SIZE": extent, "CONDITIONS": conditions}
     _launch(_adjoint_kernel, grid, batch.stream, batch.step, *arguments, **sizes)
     return sums.reshape(*leading, replicates, states, length)
+
+
+gradients = partial(reference.gradients, attend=attend, adjoint=adjoint)
 
 
 def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,6 +63,52 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
         looked_up = weights[..., replicate, some, :].gather(-1, tokens)  # (..., b, T)
         sums[..., replicate, :, :].index_add_(-2, queries, looked_up)
     return sums
+
+
+def gradients(
+    value: Tensor,
+    columns: Tensor,
+    stream: Stream,
+    step: int,
+    size: int,
+    out: Tensor | None = None,
+    attend: Callable[[Tensor, Batch], Tensor] = attend,
+    adjoint: Callable[[Tensor, Batch], Tensor] = adjoint,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the mini-batch loss ``mean 1/2 |e_o - V X a^(k)|^2`` in V and A.
+
+    With ``s = X a^(k)`` and ``r = V s - e_o`` they are the means of ``r s^T`` and, in
+    column k, of the adjoint of ``w = V^T r``.
+
+    Parameters
+    ----------
+    value : Tensor, shape (..., R, N, N)
+    columns : Tensor, shape (..., R, N, T)
+        A transposed; leading dimensions share the tokens.
+    stream : Stream
+    step, size : int
+        Which mini-batch, and its B samples.
+    out : Tensor like ``columns``, contiguous, optional
+        Memory for the gradient in A.
+    attend, adjoint : functions of this module or of another kernel
+
+    Returns
+    -------
+    g_V : Tensor, shape (..., R, N, N)
+    g_A : Tensor, shape (..., R, N, T)
+        Transposed as A is.
+    """
+    value_gradient = torch.zeros_like(value)
+    gradient = torch.empty_like(columns) if out is None else out
+    gradient.zero_()
+    for batch in stream.parts(step, size):
+        sums = attend(columns, batch)  # s, (..., R, b, N)
+        residual = sums @ value.mT  # (..., R, b, N)
+        index = batch.targets[..., None].expand(*residual.shape[:-1], 1)
+        residual.scatter_add_(-1, index, residual.new_full((), -1.0).expand_as(index))
+        value_gradient += residual.mT @ sums / size
+        gradient += adjoint(residual @ value / size, batch)
+    return value_gradient, gradient
 
 
 def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:
