@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from scb.kernels import kernel_for
 from scb.kernels.reference import project_columns
-from scb.metrics import AttentionStatistics, attention_signal, value_signal
+from scb.metrics import AttentionStatistics, attention_signal, useful_entries, value_signal
 from scb.optim import ProximalGradient, Rate, ValueGradient
 from scb.progress import progress
 from scb.stream import Stream
@@ -45,7 +46,11 @@ def switch_threshold(task: Task, value: Tensor) -> Tensor:
     return value_signal(task, value.double()).abs() / (2 * task.sparsity)
 
 
-def round_columns(columns: Tensor, sparsity: int, constant: float = 0.5) -> Tensor:
+ROUNDING = 0.5
+"""c of Stage 3, which keeps ``a_t >= c/Q``; our reading."""
+
+
+def round_columns(columns: Tensor, sparsity: int) -> Tensor:
     """Stage 3 for A: keep ``a_t >= c/Q`` and divide each column by its sum.
 
     A column with nothing that large stays uniform.
@@ -55,10 +60,8 @@ def round_columns(columns: Tensor, sparsity: int, constant: float = 0.5) -> Tens
     columns : Tensor, shape (..., N, T)
     sparsity : int
         Q.
-    constant : float
-        c; the default is our reading.
     """
-    kept = torch.where(columns >= constant / sparsity, columns, 0.0)
+    kept = torch.where(columns >= ROUNDING / sparsity, columns, 0.0)
     total = kept.sum(-1, keepdim=True)  # (..., N, 1)
     uniform = 1 / columns.shape[-1]
     return torch.where(total > 0, kept / torch.where(total > 0, total, 1.0), uniform)
@@ -89,9 +92,22 @@ def refit_value(task: Task, attention: AttentionStatistics) -> Tensor:
 
 
 def normalise(task: Task, columns: Tensor) -> tuple[Tensor, AttentionStatistics]:
-    """Stage 3 applied to an iterate: the refitted V and the statistics of the rounded A."""
-    rounded = round_columns(columns, task.sparsity)
-    statistics = AttentionStatistics.of(task, rounded)
+    """Stage 3 applied to an iterate: the refitted V and the statistics of the rounded A.
+
+    As `refit_value` of `round_columns`, without making the rounded A.
+    """
+    least = torch.tensor(ROUNDING / task.sparsity, dtype=columns.dtype).item()  # as rounded
+    total, square = kernel_for(columns).moments(columns, least)  # of the entries kept, (..., R, N)
+    useful = useful_entries(task, columns)  # (..., R, N, Q)
+    overlap = (task.weights.mT * torch.where(useful >= least, useful, 0.0)).sum(-1)
+    nothing = total == 0
+    total = torch.where(nothing, 1.0, total)
+    uniform = 1 / task.length
+    statistics = AttentionStatistics(
+        overlap=torch.where(nothing, uniform, overlap / total),
+        square=torch.where(nothing, uniform, square / total.square()),
+        total=torch.ones_like(total),
+    )
     return refit_value(task, statistics), statistics
 
 

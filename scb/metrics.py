@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from scb.geometry import inner, squared_norm
+from scb.kernels import kernel_for
 from scb.tables import METRICS
 from scb.task import Task
 
@@ -47,14 +48,16 @@ class AttentionStatistics:
         columns : Tensor, shape (..., N, T)
             A transposed: row k is the column ``a^(k)``.
         """
-        positions = task.positions.mT  # (R, N, Q)
-        positions = positions.expand(*columns.shape[:-1], positions.shape[-1])
-        useful = columns.gather(-1, positions).double()  # (..., N, Q)
-        return cls(
-            overlap=(task.weights.mT * useful).sum(-1),
-            square=torch.linalg.vector_norm(columns, dim=-1, dtype=torch.float64).square(),
-            total=columns.sum(-1, dtype=torch.float64),
-        )
+        total, square = kernel_for(columns).moments(columns)
+        overlap = (task.weights.mT * useful_entries(task, columns)).sum(-1)
+        return cls(overlap, square, total)
+
+
+def useful_entries(task: Task, columns: Tensor) -> Tensor:
+    """Entries of A at the Q positions of each true pattern, shape (..., N, Q), float64."""
+    positions = task.positions.mT  # (R, N, Q)
+    positions = positions.expand(*columns.shape[:-1], positions.shape[-1])
+    return columns.gather(-1, positions).double()
 
 
 def value_signal(task: Task, value: Tensor) -> Tensor:

@@ -129,6 +129,11 @@ def write(
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """`read_arrow` as a data frame."""
+    return read_arrow(path, schema).to_pandas()
+
+
+def read_arrow(path: Path, schema: pa.Schema) -> pa.Table:
     """Read and check against ``schema``.
 
     Raises
@@ -143,7 +148,7 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         found = table.schema.field(field.name).type
         if found != field.type:
             raise TableError(f"{path}: column {field.name} is {found}, not {field.type}")
-    return table.select(schema.names).to_pandas()
+    return table.select(schema.names)
 
 
 def setting(path: Path) -> dict[str, Any]:

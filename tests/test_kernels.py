@@ -1,5 +1,7 @@
 """Every kernel against the reference: tokens equal, values and gradients close."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -139,6 +141,17 @@ def test_proximal_step_agrees(kernel, dtype, length):
     tolerance = 1e-5 if dtype == torch.float32 else 1e-13
     assert relative_error(columns, expected) < tolerance
     torch.testing.assert_close(columns.sum(-1), torch.ones(2, 3, 4, dtype=dtype))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("length", [1, 7, 300, 5000])
+def test_moments_agree(kernel, dtype, length):
+    columns = torch.randn(2, 3, 4, length, dtype=dtype)
+    for least in (-math.inf, 0.25, 9.0):
+        actual, expected = kernel.moments(columns, least), reference.moments(columns, least)
+        for one, two in zip(actual, expected, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-10)
 
 
 def test_result_does_not_depend_on_threads():

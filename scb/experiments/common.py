@@ -107,9 +107,12 @@ def write_states(
 
 def read_states(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
     """Read what `write_states` wrote: optimizers, step, V (G, R, N, N), A^T (G, R, N, T)."""
-    frame = tables.read(path, tables.STATES)
-    optimizers = list(dict.fromkeys(frame["optimizer"]))
-    shape = len(optimizers), frame["replicate"].nunique(), frame["state"].nunique()
-    value = torch.from_numpy(np.stack(frame["value"].to_list())).reshape(*shape, -1)
-    columns = torch.from_numpy(np.stack(frame["attention"].to_list())).reshape(*shape, -1)
-    return optimizers, int(frame["step"].iloc[0]), value.mT, columns
+    table = tables.read_arrow(path, tables.STATES)  # lists of floats: objects in a data frame
+    optimizers = table["optimizer"].unique().to_pylist()
+    replicates, states = (len(table[name].unique()) for name in ("replicate", "state"))
+
+    def rows(name: str) -> Tensor:
+        flat = table[name].combine_chunks().flatten().to_numpy().copy()
+        return torch.from_numpy(flat).view(len(optimizers), replicates, states, -1)
+
+    return optimizers, table["step"][0].as_py(), rows("value").mT, rows("attention")

@@ -6,6 +6,7 @@ All optimizers of a replicate see the same samples, so they are compared in pair
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from scb import tables
 from scb.algorithm import optimizers, sparsify, switch_threshold, train
@@ -24,6 +25,19 @@ from scb.task import Task
 from scb.transformer import LinearTransformer
 
 
+def branch(state: Path, tasks: Task, thresholded: Tensor) -> tuple[int, LinearTransformer]:
+    """The step that Stage 1 ended with, and a model with its end in every branch.
+
+    Where ``thresholded`` (G, 1) is true, Stage 2 opens with a threshold.
+    """
+    _, first, value, columns = read_states(state)
+    value = value[0].to(tasks.stationary.device)  # (R, N, N)
+    columns = columns[0].to(value.device)  # (R, N, T)
+    sparse = sparsify(columns, switch_threshold(tasks, value).to(columns))
+    columns = torch.where(thresholded[..., None, None], sparse, columns)  # (G, R, N, T)
+    return first, LinearTransformer(value.expand(len(columns), *value.shape), columns)
+
+
 def main(options: Arguments) -> None:
     """Branch, train, log and write the states at the end."""
     device = set_up(options)
@@ -36,11 +50,7 @@ def main(options: Arguments) -> None:
         for i in (1, 2, 3)
     )  # (G, 1) each
 
-    _, first, value, columns = read_states(options.state)
-    value, columns = value[0].to(device), columns[0].to(device)  # (R, N, N), (R, N, T)
-    sparse = sparsify(columns, switch_threshold(tasks, value).to(columns))
-    columns = torch.where(threshold[..., None, None] > 0, sparse, columns)  # (G, R, N, T)
-    model = LinearTransformer(value.expand(len(names), *value.shape), columns)
+    first, model = branch(options.state, tasks, threshold > 0)
     steps = optimizers(tasks, model, rate, penalty)
     curves = Curves(tasks, names, "train", options.log_interval, options.steps)
 

@@ -347,7 +347,7 @@ def _gradients(  # type: ignore[no-untyped-def]
     thresholds,
 ):
     """Rows ``start .. stop - 1`` of the (R N) queries; s, r are (G, R, B, N), g (G, R, N, T)."""
-    conditions, replicates, states, length = columns.shape
+    conditions, _replicates, states, length = columns.shape
     size = order.shape[1]
     kind = columns.dtype
     words = np.empty(4 * BLOCKS, np.uint32)
@@ -410,6 +410,19 @@ def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: igno
         shift = (1 - total) / length
         for t in range(length):
             column[t] += shift
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+def _moments(start, stop, columns, least, moments):  # type: ignore[no-untyped-def]
+    """Rows ``start .. stop - 1`` of the (G R N) columns; ``moments`` is (2, G R N), float64."""
+    for row in range(start, stop):
+        column = columns[row]
+        total = square = 0.0
+        for t in range(len(column)):
+            entry = np.float64(column[t]) if column[t] >= least else 0.0
+            total += entry
+            square += entry * entry
+        moments[0, row], moments[1, row] = total, square
 
 
 _LAWS: WeakKeyDictionary[Stream, tuple[Any, ...]] = WeakKeyDictionary()
@@ -525,7 +538,7 @@ def gradients(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the mini-batch loss; see `scb.kernels.reference.gradients`."""
     batch = stream.batch(step, size)
-    *leading, replicates, states, length = columns.shape
+    replicates, states, length = columns.shape[-3:]
     values = value.detach().reshape(-1, replicates, states, states).contiguous()
     flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
     gradient = torch.empty_like(flat) if out is None else out.view_as(flat)
@@ -574,3 +587,14 @@ def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tens
         *(flat.numpy() for flat in (columns.view(-1, length), gradient.reshape(-1, length))),
         *(number.expand(rows).flatten().numpy() for number in (rate, penalty)),
     )
+
+
+def moments(columns: Tensor, least: float = -math.inf) -> tuple[Tensor, Tensor]:
+    """Sums over kept entries; see `scb.kernels.reference.moments`."""
+    rows, length = columns.shape[:-1], columns.shape[-1]
+    found = torch.empty(2, *rows, dtype=torch.float64)
+    flat = columns.detach().reshape(-1, length).contiguous().numpy()
+    kept = flat.dtype.type(least)
+    _over(_even(rows.numel(), length), _moments, flat, kept, found.view(2, -1).numpy())
+    total, square = found
+    return total, square

@@ -287,6 +287,8 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
 
 gradients = partial(reference.gradients, attend=attend, adjoint=adjoint)
 
+moments = reference.moments  # once in many steps
+
 
 def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tensor) -> None:
     """Proximal step, in place; see `scb.kernels.reference.proximal_step`."""

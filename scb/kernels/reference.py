@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,24 @@ def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tens
     """
     columns -= rate[..., None] * gradient
     columns.copy_(project_columns(soft_threshold(columns, penalty[..., None])))
+
+
+def moments(columns: Tensor, least: float = -math.inf) -> tuple[Tensor, Tensor]:
+    """Sum and sum of squares, over positions, of the entries of at least ``least``.
+
+    Parameters
+    ----------
+    columns : Tensor, shape (..., T)
+    least : float, optional
+        By default all entries count.
+
+    Returns
+    -------
+    total, square : Tensor, shape (...), float64
+    """
+    kept = torch.where(columns >= least, columns, 0.0)
+    square = torch.linalg.vector_norm(kept, dim=-1, dtype=torch.float64).square()
+    return kept.sum(-1, dtype=torch.float64), square
 
 
 def soft_threshold(entries: Tensor, threshold: float | Tensor) -> Tensor:
