@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from scb.algorithm import switch_threshold
+from scb.kernels import simulation as kernel
 from scb.kernels.reference import soft_threshold
 from scb.metrics import AttentionStatistics
 from scb.optim import Rate
@@ -96,11 +97,10 @@ class ParticleColumns:
 
     def moments(self, task: Task) -> AttentionMoments:
         """What the noise needs."""
-        square = self.map(torch.square)
-        cube = ParticleColumns(
-            square.support * self.support, square.particles * self.particles, self.length
+        sums = (
+            self.support.pow(power).sum(-1) + self.multiplicity * others
+            for power, others in enumerate(kernel.power_sums(self.particles), start=2)
         )
-        sums = square.sum(), cube.sum(), square.map(torch.square).sum()
         return AttentionMoments.of_support(task, self.support, *sums)
 
 
@@ -163,6 +163,9 @@ class Simulation:
             mu.new_full((1, *mu.shape, particles), 1 / task.length),
             task.length,
         )
+        self._value_draws = torch.empty_like(self._ideal)
+        self._particle_draws = mu.new_empty(*mu.shape, particles)
+        self._small_draws = mu.new_empty(len(mu), 3 + task.sparsity, mu.shape[-1])
         self._steps = 0
         self._moments = ValueMoments.of_deviation(self._working, self._deviation)
 
@@ -201,9 +204,9 @@ class Simulation:
         self._steps += 1
         value = self._value_moments()
         attention = self.columns.moments(self._working)
-        value_draw, target_draw, *attention_draws = self._draw()
-        self._step_attention(rate, penalty, value, attention, *attention_draws)
-        self._step_value(rate, value, attention, value_draw, target_draw)
+        self._draw()
+        self._step_attention(rate, penalty, value, attention)
+        self._step_value(rate, value, attention)
 
     def _refresh(self) -> None:
         deviation = self._deviation / self._root[..., None, :]
@@ -211,95 +214,84 @@ class Simulation:
 
     def _value_moments(self) -> ValueMoments:
         """Moments of V: energy and overlap as they are, the others scaled since `_refresh`."""
-        flat = self._deviation.flatten(-2)  # (G, R, N N)
-        energy = torch.linalg.vector_norm(flat, dim=-1).square()
-        overlap = (flat[..., None, :] @ self._ideal.flatten(-2)[..., None]).flatten(-3)
-        overlap = overlap.view_as(energy)
+        energy, overlap = kernel.products(self._deviation, self._ideal)
         before = self._moments.energy
         factor = torch.where(before > 0, energy / before, 1.0).sqrt()
         return replace(self._moments.scaled(factor), energy=energy, overlap=overlap)
 
-    def _draw(self) -> tuple[Tensor, ...]:
-        """Standard normals of one step, shared by the branches; each of shape (R, N, ...)."""
-        states, particles = self._root.shape[-1], self.columns.particles.shape[-1]
-        widths = [states, 1, self.task.sparsity, particles, 1, 1]
-        flat = self._root.new_empty(len(self._generators), states * sum(widths))
-        for row, generator in zip(flat, self._generators, strict=True):
-            torch.randn(row.shape, generator=generator, out=row)
-        parts = flat.split([states * width for width in widths], dim=-1)
-        value, target, support, others, mean, common = (
-            part.view(-1, states, width) for part, width in zip(parts, widths, strict=True)
-        )
-        # The mean noise of a column is that of T - Q coordinates, not of M.
-        if particles > 1:
-            useless = self.task.length - self.task.sparsity
-            spread = ((1 - 1 / useless) / (1 - 1 / particles)) ** 0.5  # variance 1 in all
-            others = (others - others.mean(-1, keepdim=True)) * spread + mean / useless**0.5
-        return value, target, support, others, common
+    def _draw(self) -> None:
+        """Standard normals of one step, shared by the branches."""
+        for buffer in (self._value_draws, self._particle_draws, self._small_draws):
+            for draws, generator in zip(buffer, self._generators, strict=True):
+                torch.randn(draws.shape, generator=generator, out=draws)
 
     def _step_attention(
-        self,
-        rate: Rate,
-        penalty: float | Tensor,
-        value: ValueMoments,
-        attention: AttentionMoments,
-        support_draw: Tensor,
-        particle_draw: Tensor,
-        common_draw: Tensor,
+        self, rate: Rate, penalty: float | Tensor, value: ValueMoments, attention: AttentionMoments
     ) -> None:
         task, columns = self._working, self.columns
-        eta = (rate * self._attention_rate)[..., None, None]
-        shrinkage = torch.as_tensor(penalty).to(eta).reshape(-1, 1, 1, 1)
-        common = common_noise(task, value, attention)[..., None].sqrt() * common_draw
+        _, mean_draw, common_draw, *support_draw = self._small_draws.unbind(1)  # (R, N) each
+        eta = (rate * self._attention_rate)[..., None]  # (..., R, 1)
+        size = eta / self._batch_size**0.5
+        shrinkage = torch.as_tensor(penalty).to(eta).reshape(-1, 1, 1)
+        shared = size * common_noise(task, value, attention).sqrt() * common_draw  # (G, R, N)
 
-        def stepped(entries: Tensor, weights: Tensor | float, draw: Tensor) -> Tensor:
-            variance = attention_noise(task, value, attention, entries, weights)
-            noise = variance.clamp_(min=0).sqrt_() * draw + common
-            mean = expected_attention_gradient(value, entries, weights)
-            return entries - eta * (mean + noise / self._batch_size**0.5)
+        mean = expected_attention_gradient(value, columns.support, task.weights.mT)
+        variance = attention_noise(task, value, attention, columns.support, task.weights.mT)
+        noise = variance.clamp(min=0).sqrt() * torch.stack(support_draw, -1)
+        support = columns.support - eta[..., None] * mean - size[..., None] * noise
+        support = soft_threshold(support - shared[..., None], shrinkage[..., None])
 
-        raw = ParticleColumns(
-            stepped(columns.support, task.weights.mT, support_draw),
-            stepped(columns.particles, 0.0, particle_draw),
-            columns.length,
+        # The variance of a useless entry is c_0 + c_2 a^2: both from its values at 0 and 1.
+        ends = torch.tensor([0.0, 1.0]).to(support).expand(*shared.shape, 2)
+        constant, at_one = attention_noise(task, value, attention, ends).unbind(-1)  # (G, R, N)
+        # The mean noise of a column is that of T - Q coordinates, not of M.
+        spread, means = 1.0, torch.zeros_like(mean_draw)
+        if (particles := columns.particles.shape[-1]) > 1:
+            useless = task.length - task.sparsity
+            spread = ((1 - 1 / useless) / (1 - 1 / particles)) ** 0.5  # variance 1 in all
+            means = mean_draw / useless**0.5
+        sums = kernel.step_particles(
+            columns.particles,
+            self._particle_draws,
+            means,
+            spread,
+            keep=1 - eta * value.energy[..., None],
+            size=size,
+            constant=constant,
+            square=at_one - constant,
+            shared=shared,
+            penalty=shrinkage,
         )
-        if bool(shrinkage.any()):
-            raw = raw.map(lambda entries: soft_threshold(entries, shrinkage))
-        self.columns = raw.project()
+        shift = (1 - support.sum(-1) - columns.multiplicity * sums)[..., None] / task.length
+        self.columns = replace(
+            columns, support=support + shift, particles=columns.particles.add_(shift)
+        )
 
-    def _step_value(
-        self,
-        rate: Rate,
-        value: ValueMoments,
-        attention: AttentionMoments,
-        value_draw: Tensor,
-        target_draw: Tensor,
-    ) -> None:
-        mu, root = self._working.stationary, self._root  # (R, N)
+    def _step_value(self, rate: Rate, value: ValueMoments, attention: AttentionMoments) -> None:
+        mu = self._working.stationary  # (R, N)
         square, overlap = (
             (mu * moment).sum(-1) for moment in (attention.square, attention.overlap)
         )  # |A|_mu^2 and <Q, A>_mu, (G, R)
         tilt = 1 - mu / mu.square().sum(-1, keepdim=True)  # b
-
-        def residuals(normal: Tensor) -> Tensor:  # r, of covariance diag(mu) - mu mu^T
-            rows = root[..., None] * normal
-            return rows - mu[..., None] * rows.sum(-2, keepdim=True)
-
-        # c D^1/2 = sqrt(p_2) (I - root root^T) xi + b D^1/2: a fluctuation and a fixed part.
-        fluctuation = residuals(value_draw)  # (R, N, N)
-        fluctuation -= (fluctuation @ root[..., None]) * root[..., None, :]
-        fixed = residuals(target_draw) * (tilt * root)[..., None, :]  # (R, N, N)
+        # c D^1/2 = sqrt(p_2) (I - root root^T) xi + b D^1/2: a fluctuation and a fixed part,
+        # each times an r of covariance diag(mu) - mu mu^T.
+        target = self._root * self._small_draws[:, 0]
+        target = target - mu * target.sum(-1, keepdim=True)  # (R, N)
         total = (1 - mu.square().sum(-1)) * (
             square * (self.task.states - 1) + (mu * tilt.square()).sum(-1)
         )  # E|r c^T|_mu^2 of these draws
         variance = value_noise(self._working, value, attention) / self._batch_size
-        size = rate * self._value_rate * (variance / total).sqrt()
-
-        def factor(number: Tensor) -> Tensor:
-            return number[..., None, None]
-
-        deviation, eta = self._deviation, rate * self._value_rate
-        deviation *= factor(1 - eta * square)
-        deviation.addcmul_(factor(eta * overlap), self._ideal)
-        deviation.addcmul_(factor(-size * square.sqrt()), fluctuation)
-        deviation.addcmul_(factor(-size), fixed)
+        eta = rate * self._value_rate
+        size = eta * (variance / total).sqrt()
+        kernel.step_value(
+            self._deviation,
+            self._ideal,
+            self._value_draws,
+            target,
+            self._root,
+            tilt * self._root,
+            keep=1 - eta * square,
+            gain=eta * overlap,
+            size=size * square.sqrt(),
+            fixed_size=size,
+        )

@@ -42,7 +42,9 @@ def place(simulation: Simulation, value: torch.Tensor, columns: ParticleColumns)
     mu = simulation.task.stationary
     deviation = (value - mu[..., None]) * mu.sqrt()[..., None, :]
     simulation._deviation = deviation[None].to(simulation._deviation.dtype).clone()
-    simulation.columns = columns.map(lambda entries: entries[None].to(simulation._deviation))
+    simulation.columns = columns.map(
+        lambda entries: entries[None].to(simulation._deviation).clone().contiguous()
+    )
 
 
 def repeated(task: Task, replicates: int) -> Task:
