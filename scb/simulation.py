@@ -26,10 +26,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from scb.algorithm import switch_threshold
+from scb.algorithm import refit_signal, switch_threshold
 from scb.kernels import simulation as kernel
 from scb.kernels.reference import soft_threshold
-from scb.metrics import AttentionStatistics
+from scb.metrics import AttentionStatistics, ValueStatistics
 from scb.optim import Rate
 from scb.population import (
     AttentionMoments,
@@ -58,6 +58,14 @@ class ParticleColumns:
     support: Tensor
     particles: Tensor
     length: int
+
+    @classmethod
+    def without_error(cls, task: Task, signal: Tensor, particles: int) -> "ParticleColumns":
+        """``A = alpha_A Q + (1 - alpha_A) 1 1^T / T``, given alpha_A of shape (..., R)."""
+        alpha = signal[..., None, None]
+        uniform = (1 - alpha) / task.length  # (..., R, 1, 1)
+        shape = *signal.shape, task.states, particles
+        return cls(alpha * task.weights.mT + uniform, uniform.expand(shape), task.length)
 
     @property
     def multiplicity(self) -> float:
@@ -89,6 +97,11 @@ class ParticleColumns:
             )
         )
 
+    def normalise(self, task: Task) -> tuple[ValueStatistics, AttentionStatistics]:
+        """Statistics of the normalised solution, that is of `scb.algorithm.normalise`."""
+        rounded = self.round().statistics(task)
+        return ValueStatistics.without_error(task, refit_signal(task, rounded)), rounded
+
     def statistics(self, task: Task) -> AttentionStatistics:
         """What `scb.metrics.measure` needs, in float64."""
         columns = self.map(Tensor.double)
@@ -102,6 +115,18 @@ class ParticleColumns:
             for power, others in enumerate(kernel.power_sums(self.particles), start=2)
         )
         return AttentionMoments.of_support(task, self.support, *sums)
+
+
+def population_iterate(
+    task: Task, value_signal: Tensor, attention_signal: Tensor
+) -> tuple[tuple[ValueStatistics, AttentionStatistics], ...]:
+    """Statistics of the iterate without errors that has these signals, each of shape (R,).
+
+    Then those of its normalised solution: the arguments of `scb.curves.Curves.record`.
+    """
+    columns = ParticleColumns.without_error(task, attention_signal, 1)
+    value = ValueStatistics.without_error(task, value_signal)
+    return (value, columns.statistics(task)), columns.normalise(task)
 
 
 REFRESH = 10
@@ -123,11 +148,13 @@ class Simulation:
         M, from 1 to T - Q.
     dtype : torch.dtype
         Of the state.
+    start : float
+        Both signals of the first iterate, which has no errors; 0 is the paper's start.
 
     Attributes
     ----------
     columns : ParticleColumns of shape (G, R, ...)
-        A; G is 1 until `branch`.
+        A; G is 1 until `branch`. A step overwrites its tensors.
     """
 
     def __init__(
@@ -137,6 +164,7 @@ class Simulation:
         batch_size: int,
         particles: int,
         dtype: torch.dtype = torch.float32,
+        start: float = 0.0,
     ) -> None:
         useless = task.length - task.sparsity
         if not 1 <= particles <= useless:
@@ -155,14 +183,12 @@ class Simulation:
         self._root = mu.sqrt()
         # V is kept as (V - mu 1^T) D^1/2: the mu-norm becomes the plain one, and the first
         # signals, of order 1/T, are not lost in the rounding of V.
-        self._deviation = mu.new_zeros(1, *task.transition.shape)  # (G, R, N, N)
         self._ideal = (task.transition - task.stationary[..., None]).to(dtype)
         self._ideal *= self._root[..., None, :]  # (P - mu 1^T) D^1/2, (R, N, N)
-        self.columns = ParticleColumns(
-            mu.new_full((1, *task.weights.mT.shape), 1 / task.length),
-            mu.new_full((1, *mu.shape, particles), 1 / task.length),
-            task.length,
-        )
+        self._deviation = start * self._ideal[None]  # (G, R, N, N)
+        signal = mu.new_full((1, len(mu)), start)
+        columns = ParticleColumns.without_error(self._working, signal, particles)
+        self.columns = columns.map(Tensor.contiguous)
         self._value_draws = torch.empty_like(self._ideal)
         self._particle_draws = mu.new_empty(*mu.shape, particles)
         self._small_draws = mu.new_empty(len(mu), 3 + task.sparsity, mu.shape[-1])
@@ -174,6 +200,13 @@ class Simulation:
         """V, shape (G, R, N, N), float64."""
         mu = self.task.stationary
         return self._deviation.double() / mu.sqrt()[..., None, :] + mu[..., None]
+
+    def iterate(
+        self,
+    ) -> tuple[tuple[Tensor, AttentionStatistics], tuple[ValueStatistics, AttentionStatistics]]:
+        """What `scb.curves.Curves.record` takes: the iterate and its normalised solution."""
+        iterate = self.value, self.columns.statistics(self.task)
+        return iterate, self.columns.normalise(self.task)
 
     def branch(self, thresholded: Sequence[bool]) -> None:
         """Enter Stage 2 with a branch for each entry; where it is true, sparsify A first.

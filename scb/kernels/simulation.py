@@ -42,7 +42,7 @@ def _step_particles(  # type: ignore[no-untyped-def]
                 total += draws[row, i]
         mean = total / entries.dtype.type(particles)
         for i in range(particles):
-            noise[i] = (draws[row, i] - mean) * spread + means[row]
+            noise[i] = (draws[row, i] - mean) * spread[0] + means[row]
         for condition in range(conditions):
             column, least = entries[condition, row], penalty[condition, row]
             kept, scale = keep[condition, row], size[condition, row]
@@ -160,17 +160,19 @@ def step_particles(
     """
     *shape, width = particles.shape
     sums = particles.new_empty(shape)
-    _step_particles(
-        particles.view(shape[0], -1, width).numpy(),
-        draws.view(-1, width).numpy(),
-        means.flatten().numpy(),
-        particles.new_tensor(spread).numpy()[()],
-        *(
-            number.to(particles).expand(shape).reshape(shape[0], -1).numpy()
-            for number in (keep, size, constant, square, shared, penalty)
-        ),
-        sums.view(shape[0], -1).numpy(),
+    numbers = (
+        number.to(particles).expand(shape).reshape(shape[0], -1)
+        for number in (keep, size, constant, square, shared, penalty)
     )
+    arguments = (
+        particles.view(shape[0], -1, width),
+        draws.view(-1, width),
+        means.flatten(),
+        means.new_full((1,), spread),
+        *numbers,
+        sums.view(shape[0], -1),
+    )
+    _step_particles(*(tensor.numpy() for tensor in arguments))
     return sums
 
 
