@@ -201,11 +201,24 @@ class Simulation:
         mu = self.task.stationary
         return self._deviation.double() / mu.sqrt()[..., None, :] + mu[..., None]
 
-    def iterate(
-        self,
-    ) -> tuple[tuple[Tensor, AttentionStatistics], tuple[ValueStatistics, AttentionStatistics]]:
+    def value_statistics(self) -> ValueStatistics:
+        """`ValueStatistics` of V, without V."""
+        energy, overlap = kernel.products(self._deviation, self._ideal)  # (G, R)
+        alpha = (overlap * self._attention_rate)[..., None, None]
+        error = torch.addcmul(self._deviation, alpha, self._ideal, value=-1)
+        trivial = self.task.stationary.square().sum(-1)
+        return ValueStatistics(
+            overlap=overlap + trivial,
+            square=energy + trivial,
+            deviation=energy.double(),
+            error=torch.linalg.vector_norm(error, dim=(-2, -1)).double().square(),
+            centre=trivial.expand_as(energy),
+            chance=trivial.expand_as(energy),
+        )
+
+    def iterate(self) -> tuple[tuple[ValueStatistics, AttentionStatistics], ...]:
         """What `scb.curves.Curves.record` takes: the iterate and its normalised solution."""
-        iterate = self.value, self.columns.statistics(self.task)
+        iterate = self.value_statistics(), self.columns.statistics(self.task)
         return iterate, self.columns.normalise(self.task)
 
     def branch(self, thresholded: Sequence[bool]) -> None:
