@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from scb.algorithm import refit_signal, switch_threshold
+from scb.algorithm import ROUNDING, refit_signal, switch_threshold
 from scb.kernels import simulation as kernel
 from scb.kernels.reference import soft_threshold
 from scb.metrics import AttentionStatistics, ValueStatistics
@@ -85,9 +85,9 @@ class ParticleColumns:
         shift = (1 - self.sum())[..., None] / self.length
         return self.map(lambda entries: entries + shift)
 
-    def round(self, constant: float = 0.5) -> "ParticleColumns":
+    def round(self) -> "ParticleColumns":
         """Stage 3 for A, as `scb.algorithm.round_columns`."""
-        least = constant / self.support.shape[-1]
+        least = ROUNDING / self.support.shape[-1]
         kept = self.map(lambda entries: torch.where(entries >= least, entries, 0.0))
         total = kept.sum()[..., None]
         uniform = 1 / self.length
