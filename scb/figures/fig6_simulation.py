@@ -7,6 +7,7 @@ has them drawn as dots over those simulated.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -52,12 +53,8 @@ def draw(curves: list[Path]) -> Figure:
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
     legend = style.entries(runs, [*population, *OPTIMIZERS])
-    legend += [
-        style.entry(f"{style.LOOKS[name].name}, trained", color=style.LOOKS[name].colour, **look)
-        for name in OPTIMIZERS
-        for look in [dot(name)]
-        if any(trained(run) for run in runs)
-    ]
+    if any(trained(run) for run in runs):
+        legend += [style.entry(f"{style.LOOKS[n].name}, trained", **dot(n)) for n in OPTIMIZERS]
     staged = [run for run in runs if run.staged]
     caption = [style.counts(staged, OPTIMIZERS), style.HOW_DRAWN]
     caption += [compare(run) for run in runs if trained(run)]
@@ -71,39 +68,38 @@ def trained(run: Run) -> list[int]:
     return sorted(set(rows["replicate"]))
 
 
-def dot(name: str) -> dict[str, object]:
-    """Look of a dot of a trained run."""
-    return {"marker": MARKERS[name], "ms": 3, "mec": "black", "mew": 0.4, "ls": "none"}
+def dot(name: str) -> dict[str, Any]:
+    """Look of the dots of a trained run."""
+    colour = style.LOOKS[name].colour
+    return {"marker": MARKERS[name], "ms": 3, "mec": "black", "mew": 0.4, "ls": "", "c": colour}
 
 
 def draw_trained(ax: Axes, run: Run, metric: str) -> None:
-    """Dots of each trained run, the same steps for all."""
+    """Dots for each trained run, all at the same steps."""
     for name in OPTIMIZERS if trained(run) else ():
         steps, values = run.values(f"{name}_trained", metric, trained(run))
-        shown = np.linspace(0, len(steps) - 1, DOTS + 1).round().astype(int)[1:]  # errors start at 0
+        shown = np.linspace(0, len(steps) - 1, DOTS + 1).round().astype(int)[1:]
         for row in values:
-            ax.plot(
-                steps[shown], row[shown], color=style.LOOKS[name].colour, zorder=5, **dot(name)
-            )
+            ax.plot(steps[shown], row[shown], zorder=5, **dot(name))
 
 
 def compare(run: Run) -> str:
-    """How the trained runs ended beside the simulated ones of the same tasks."""
-    replicates = trained(run)
-    ratios = []
-    for metric, symbol in (("attention_error", r"\Delta_A"), ("value_error", r"\Delta_V")):
+    """How the trained runs ended, beside the simulated ones of the same tasks."""
+    replicates, ratios = trained(run), []
+    for metric, symbol in (
+        ("attention_error", r"|\Delta_A|_\mu"),
+        ("value_error", r"|\Delta_V|_\mu"),
+    ):
         for name in OPTIMIZERS:
             simulated, real = (
                 run.values(optimizer, metric, replicates)[1][:, -1]
                 for optimizer in (name, f"{name}_trained")
             )
-            ratio = real / simulated
-            ratios.append(
-                rf"$|{symbol}|_\mu$ of {style.LOOKS[name].name} {ratio.min():.3f} to {ratio.max():.3f}"
-            )
+            low, high = (real / simulated).min(), (real / simulated).max()
+            ratios.append(f"${symbol}$ of {style.LOOKS[name].name} {low:.3f} to {high:.3f}")
     return (
-        rf"Right: from planted signals of ${run['signal']:g}$, all {len(run.replicates)} replicates "
-        f"simulated and {len(replicates)} of them trained on real mini-batches; trained over simulated "
+        f"Right: from planted signals of {run['signal']:g}; all {len(run.replicates)} replicates "
+        f"simulated, {len(replicates)} of them trained on sequences too. Trained over simulated "
         f"at the last step: {', '.join(ratios)}."
     )
 
