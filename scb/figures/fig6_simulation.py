@@ -52,10 +52,10 @@ def draw(curves: list[Path]) -> Figure:
         column[-1].set_xlabel("step")
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
-    legend = style.entries(runs, [*population, *OPTIMIZERS])
+    staged = [run for run in runs if run.staged]
+    legend = style.entries(staged, [*population, *OPTIMIZERS])
     if any(trained(run) for run in runs):
         legend += [style.entry(f"{style.LOOKS[n].name}, trained", **dot(n)) for n in OPTIMIZERS]
-    staged = [run for run in runs if run.staged]
     caption = [style.counts(staged, OPTIMIZERS), style.HOW_DRAWN]
     caption += [compare(run) for run in runs if trained(run)]
     style.footer(figure, legend, " ".join(caption))
@@ -80,7 +80,7 @@ def draw_trained(ax: Axes, run: Run, metric: str) -> None:
         steps, values = run.values(f"{name}_trained", metric, trained(run))
         shown = np.linspace(0, len(steps) - 1, DOTS + 1).round().astype(int)[1:]
         for row in values:
-            ax.plot(steps[shown], row[shown], zorder=5, **dot(name))
+            ax.plot(steps[shown], row[shown], zorder=5, clip_on=False, **dot(name))
 
 
 def compare(run: Run) -> str:
