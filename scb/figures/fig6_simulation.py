@@ -25,7 +25,7 @@ SCALES = {
     "attention_error": "log",
 }
 MARKERS = {"proximal": "o", "sgd": "^"}
-DOTS = 8
+DOTS = 10
 """Dots for each trained run."""
 
 
