@@ -85,10 +85,15 @@ def refit_value(task: Task, attention: AttentionStatistics) -> Tensor:
     -------
     Tensor, shape (..., R, N, N), float64
     """
+    ratio = refit_signal(task, attention)[..., None, None]
+    return ratio * task.transition + (1 - ratio) * task.stationary[..., None]
+
+
+def refit_signal(task: Task, attention: AttentionStatistics) -> Tensor:
+    """The r of `refit_value`: the signal alpha_V of the refit, shape (...)."""
     overlap = (task.stationary * attention.overlap).sum(-1)
     square = (task.stationary * attention.square).sum(-1)
-    ratio = (overlap / square)[..., None, None]
-    return ratio * task.transition + (1 - ratio) * task.stationary[..., None]
+    return overlap / square
 
 
 def normalise(task: Task, columns: Tensor) -> tuple[Tensor, AttentionStatistics]:

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from scb.metrics import DIVERGED, AttentionStatistics, bayes_loss, measure
+from scb.metrics import DIVERGED, AttentionStatistics, ValueStatistics, bayes_loss, measure
 from scb.tables import MEASURED
 from scb.task import Task
 
@@ -42,15 +42,15 @@ class Curves:
     def record(
         self,
         step: int,
-        iterate: tuple[Tensor, AttentionStatistics],
-        normalised: tuple[Tensor, AttentionStatistics],
+        iterate: tuple[Tensor | ValueStatistics, AttentionStatistics],
+        normalised: tuple[Tensor | ValueStatistics, AttentionStatistics],
     ) -> None:
         """Log an iterate (V, A) and its normalised solution; no host synchronisation.
 
         Parameters
         ----------
         step : int
-        iterate, normalised : (Tensor of shape (G, R, N, N), AttentionStatistics)
+        iterate, normalised : (Tensor of shape (G, R, N, N) or its statistics, AttentionStatistics)
         """
         measured = measure(self._task, *iterate) | {
             f"normalised_{name}": metric

@@ -1,9 +1,10 @@
 """What is measured of an iterate (V, A): signals, errors, distances, similarity, loss.
 
 All are exact functions of the iterate and the task (paper, section 4); nothing is
-sampled. They need A only through three numbers per column, `AttentionStatistics`,
-so an iterate whose columns are known in law (see `scb.simulation`) is measured by the
-same code. Everything broadcasts over leading dimensions: (condition, replicate).
+sampled. They need V only through six numbers, `ValueStatistics`, and A through
+three per column, `AttentionStatistics`, so an iterate that is known in these alone (see
+`scb.simulation`) is measured by the same code. Everything broadcasts over leading
+dimensions: (condition, replicate).
 """
 
 from dataclasses import dataclass
@@ -60,6 +61,64 @@ def useful_entries(task: Task, columns: Tensor) -> Tensor:
     return columns.gather(-1, positions).double()
 
 
+@dataclass(frozen=True)
+class ValueStatistics:
+    """All that the loss and the metrics need to know of V, each of shape (...), in float64.
+
+    Attributes
+    ----------
+    overlap : Tensor
+        ``<V, P>_mu``.
+    square : Tensor
+        ``|V|_mu^2``.
+    deviation, error : Tensor
+        ``|V - mu 1^T|_mu^2`` and ``|Delta_V|_mu^2``, which would lose their digits as
+        differences of the others.
+    centre, chance : Tensor
+        ``|V mu|^2`` and ``mu^T V mu``; both ``|mu|^2`` where ``V mu = mu``.
+    """
+
+    overlap: Tensor
+    square: Tensor
+    deviation: Tensor
+    error: Tensor
+    centre: Tensor
+    chance: Tensor
+
+    @classmethod
+    def of(cls, task: Task, value: Tensor) -> "ValueStatistics":
+        """Statistics of V, shape (..., R, N, N)."""
+        value, mu = value.double(), task.stationary
+        trivial = mu[..., None]  # mu 1^T, (R, N, 1)
+        image = (value @ trivial).squeeze(-1)  # V mu, (..., N)
+        overlap = inner(value, task.transition, mu)
+        alpha = ((overlap - mu.square().sum(-1)) / task.transition_energy)[..., None, None]
+        deviation = value - trivial
+        error = torch.addcmul(deviation, alpha, task.transition - trivial, value=-1)
+        return cls(
+            overlap=overlap,
+            square=squared_norm(value, mu),
+            deviation=squared_norm(deviation, mu),
+            error=squared_norm(error, mu),
+            centre=image.square().sum(-1),
+            chance=(mu * image).sum(-1),
+        )
+
+    @classmethod
+    def without_error(cls, task: Task, signal: Tensor) -> "ValueStatistics":
+        """Statistics of ``V = alpha_V P + (1 - alpha_V) mu 1^T``, given alpha_V."""
+        trivial = task.stationary.square().sum(-1).expand_as(signal)  # |mu|^2
+        deviation = signal.square() * task.transition_energy
+        return cls(
+            overlap=signal * task.transition_energy + trivial,
+            square=deviation + trivial,
+            deviation=deviation,
+            error=torch.zeros_like(signal),
+            centre=trivial,
+            chance=trivial,
+        )
+
+
 def value_signal(task: Task, value: Tensor) -> Tensor:
     """``alpha_V = (<V, P>_mu - |mu|^2) / K_P``, shape (...)."""
     trivial = task.stationary.square().sum(-1)
@@ -72,17 +131,18 @@ def attention_signal(task: Task, attention: AttentionStatistics) -> Tensor:
     return (overlap - 1 / task.length) / task.attention_energy
 
 
-def test_loss(task: Task, value: Tensor, attention: AttentionStatistics) -> Tensor:
+def test_loss(
+    task: Task, value: Tensor | ValueStatistics, attention: AttentionStatistics
+) -> Tensor:
     """Population loss ``E 1/2 |e_o - V X a|^2`` in closed form, shape (...)."""
-    transition, stationary = task.transition, task.stationary
-    image = value @ stationary[..., None]  # m = V mu, (..., N, 1)
-    spread = squared_norm(value, stationary)[..., None]  # tr(V D V^T), (..., 1)
-    centre = image.square().sum((-2, -1))[..., None]  # |m|^2
-    aligned = inner(transition, value, stationary)[..., None]  # tr(P^T V D)
-    chance = (stationary[..., None] * image).sum((-2, -1))[..., None]  # mu^T m
+    if isinstance(value, Tensor):
+        value = ValueStatistics.of(task, value)
+    spread, centre, aligned, chance = (
+        number[..., None] for number in (value.square, value.centre, value.overlap, value.chance)
+    )  # (..., 1)
     square = attention.square * spread + (attention.total.square() - attention.square) * centre
     cross = attention.overlap * aligned + (attention.total - attention.overlap) * chance
-    return (stationary * (1 - 2 * cross + square) / 2).sum(-1)
+    return (task.stationary * (1 - 2 * cross + square) / 2).sum(-1)
 
 
 def bayes_loss(task: Task) -> Tensor:
@@ -92,7 +152,9 @@ def bayes_loss(task: Task) -> Tensor:
     return test_loss(task, task.transition, truth)
 
 
-def measure(task: Task, value: Tensor, attention: AttentionStatistics) -> dict[str, Tensor]:
+def measure(
+    task: Task, value: Tensor | ValueStatistics, attention: AttentionStatistics
+) -> dict[str, Tensor]:
     """All of `scb.tables.METRICS` for one iterate, each of shape (...), in float64.
 
     Distances are ``|V - P|_mu`` and ``|A - Q|_mu``; errors the same norms of
@@ -104,14 +166,14 @@ def measure(task: Task, value: Tensor, attention: AttentionStatistics) -> dict[s
     Parameters
     ----------
     task : Task with float64 tensors of shape (R, ...)
-    value : Tensor, shape (..., R, N, N)
+    value : Tensor of shape (..., R, N, N), or its statistics
     attention : AttentionStatistics of shape (..., R, N)
     """
-    value = value.double()
-    transition, mu = task.transition, task.stationary
-    trivial = mu[..., None].expand_as(transition)  # mu 1^T
-    alpha_value = value_signal(task, value)
-    explained = alpha_value[..., None, None] * (transition - trivial)
+    if isinstance(value, Tensor):
+        value = ValueStatistics.of(task, value)
+    mu = task.stationary
+    trivial = mu.square().sum(-1)  # |mu|^2
+    alpha_value = (value.overlap - trivial) / task.transition_energy
 
     alpha_attention = attention_signal(task, attention)
     uniform = 1 / task.length
@@ -125,19 +187,18 @@ def measure(task: Task, value: Tensor, attention: AttentionStatistics) -> dict[s
     measured = {
         "value_signal": alpha_value,
         "attention_signal": alpha_attention,
-        "value_error": squared_norm(value - trivial - explained, mu).sqrt(),
+        "value_error": value.error.sqrt(),
         "attention_error": residual.clamp(min=0).sqrt(),
-        "value_distance": squared_norm(value - transition, mu).sqrt(),
+        # V - P is Delta_V and, orthogonal to it, what the signal lacks of P - mu 1^T.
+        "value_distance": (
+            value.error + (1 - alpha_value).square() * task.transition_energy
+        ).sqrt(),
         "attention_distance": (square - 2 * overlap + truth).clamp(min=0).sqrt(),
-        "value_similarity": _cosine(
-            inner(value, transition, mu),
-            squared_norm(value, mu),
-            squared_norm(transition, mu),
-        ),
+        "value_similarity": _cosine(value.overlap, value.square, task.transition_energy + trivial),
         "attention_similarity": _cosine(overlap, square, truth),
         "value_centred_similarity": _cosine(
             alpha_value * task.transition_energy,
-            squared_norm(value - trivial, mu),
+            value.deviation,
             task.transition_energy,
         ),
         "attention_centred_similarity": _cosine(

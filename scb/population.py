@@ -316,8 +316,8 @@ def value_noise(task: Task, value: ValueMoments, attention: AttentionMoments) ->
     return second - mean
 
 
-def trajectory(task: Task, rates: Sequence[float]) -> Tensor:
-    """Signals of gradient descent on the population loss, from the paper's start.
+def trajectory(task: Task, rates: Sequence[float], start: float = 0.0) -> Tensor:
+    """Signals of gradient descent on the population loss, by default from the paper's start.
 
     Without noise the iterate stays in the plane of the two signals (section 4); here
     ``eta_V = eta / K_Q`` and ``eta_A = eta / K_P``.
@@ -327,6 +327,8 @@ def trajectory(task: Task, rates: Sequence[float]) -> Tensor:
     task : Task of R replicates
     rates : sequence of floats
         eta of each step.
+    start : float
+        Both signals at the start.
 
     Returns
     -------
@@ -334,8 +336,7 @@ def trajectory(task: Task, rates: Sequence[float]) -> Tensor:
         ``(alpha_V, alpha_A)`` before each step and after the last.
     """
     drift = 1 / (task.length * task.attention_energy)  # the uniform start's share of Q
-    value = torch.zeros_like(drift)
-    attention = torch.zeros_like(drift)
+    value = attention = torch.full_like(drift, start)
     path = [torch.stack([value, attention])]
     for rate in rates:
         missing = 1 - value * attention

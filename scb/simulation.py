@@ -26,9 +26,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from scb.algorithm import switch_threshold
+from scb.algorithm import ROUNDING, refit_signal, switch_threshold
+from scb.kernels import simulation as kernel
 from scb.kernels.reference import soft_threshold
-from scb.metrics import AttentionStatistics
+from scb.metrics import AttentionStatistics, ValueStatistics
 from scb.optim import Rate
 from scb.population import (
     AttentionMoments,
@@ -58,6 +59,14 @@ class ParticleColumns:
     particles: Tensor
     length: int
 
+    @classmethod
+    def without_error(cls, task: Task, signal: Tensor, particles: int) -> "ParticleColumns":
+        """``A = alpha_A Q + (1 - alpha_A) 1 1^T / T``, given alpha_A of shape (..., R)."""
+        alpha = signal[..., None, None]
+        uniform = (1 - alpha) / task.length  # (..., R, 1, 1)
+        shape = *signal.shape, task.states, particles
+        return cls(alpha * task.weights.mT + uniform, uniform.expand(shape), task.length)
+
     @property
     def multiplicity(self) -> float:
         """Positions that a particle stands for, ``(T - Q) / M``."""
@@ -76,9 +85,9 @@ class ParticleColumns:
         shift = (1 - self.sum())[..., None] / self.length
         return self.map(lambda entries: entries + shift)
 
-    def round(self, constant: float = 0.5) -> "ParticleColumns":
+    def round(self) -> "ParticleColumns":
         """Stage 3 for A, as `scb.algorithm.round_columns`."""
-        least = constant / self.support.shape[-1]
+        least = ROUNDING / self.support.shape[-1]
         kept = self.map(lambda entries: torch.where(entries >= least, entries, 0.0))
         total = kept.sum()[..., None]
         uniform = 1 / self.length
@@ -88,6 +97,11 @@ class ParticleColumns:
             )
         )
 
+    def normalise(self, task: Task) -> tuple[ValueStatistics, AttentionStatistics]:
+        """Statistics of the normalised solution, that is of `scb.algorithm.normalise`."""
+        rounded = self.round().statistics(task)
+        return ValueStatistics.without_error(task, refit_signal(task, rounded)), rounded
+
     def statistics(self, task: Task) -> AttentionStatistics:
         """What `scb.metrics.measure` needs, in float64."""
         columns = self.map(Tensor.double)
@@ -96,17 +110,29 @@ class ParticleColumns:
 
     def moments(self, task: Task) -> AttentionMoments:
         """What the noise needs."""
-        square = self.map(torch.square)
-        cube = ParticleColumns(
-            square.support * self.support, square.particles * self.particles, self.length
+        sums = (
+            self.support.pow(power).sum(-1) + self.multiplicity * others
+            for power, others in enumerate(kernel.power_sums(self.particles), start=2)
         )
-        sums = square.sum(), cube.sum(), square.map(torch.square).sum()
         return AttentionMoments.of_support(task, self.support, *sums)
 
 
-REFRESH = 10
+def population_iterate(
+    task: Task, value_signal: Tensor, attention_signal: Tensor
+) -> tuple[tuple[ValueStatistics, AttentionStatistics], ...]:
+    """Statistics of the iterate without errors that has these signals, each of shape (R,).
+
+    Then those of its normalised solution: the arguments of `scb.curves.Curves.record`.
+    """
+    columns = ParticleColumns.without_error(task, attention_signal, 1)
+    value = ValueStatistics.without_error(task, value_signal)
+    return (value, columns.statistics(task)), columns.normalise(task)
+
+
+REFRESH = 20
 """Steps between two computations of the moments of V that its noise needs, O(N^3); in
-between they are scaled with ``|V - mu 1^T|_mu``, which is followed at every step."""
+between they are scaled with ``|V - mu 1^T|_mu``, which is followed at every step. In figure 6
+at N = 100 that moves no signal and no error by more than 0.2%."""
 
 
 class Simulation:
@@ -123,11 +149,13 @@ class Simulation:
         M, from 1 to T - Q.
     dtype : torch.dtype
         Of the state.
+    start : float
+        Both signals of the first iterate, which has no errors; 0 is the paper's start.
 
     Attributes
     ----------
     columns : ParticleColumns of shape (G, R, ...)
-        A; G is 1 until `branch`.
+        A; G is 1 until `branch`. A step overwrites its tensors.
     """
 
     def __init__(
@@ -137,6 +165,7 @@ class Simulation:
         batch_size: int,
         particles: int,
         dtype: torch.dtype = torch.float32,
+        start: float = 0.0,
     ) -> None:
         useless = task.length - task.sparsity
         if not 1 <= particles <= useless:
@@ -155,14 +184,15 @@ class Simulation:
         self._root = mu.sqrt()
         # V is kept as (V - mu 1^T) D^1/2: the mu-norm becomes the plain one, and the first
         # signals, of order 1/T, are not lost in the rounding of V.
-        self._deviation = mu.new_zeros(1, *task.transition.shape)  # (G, R, N, N)
         self._ideal = (task.transition - task.stationary[..., None]).to(dtype)
         self._ideal *= self._root[..., None, :]  # (P - mu 1^T) D^1/2, (R, N, N)
-        self.columns = ParticleColumns(
-            mu.new_full((1, *task.weights.mT.shape), 1 / task.length),
-            mu.new_full((1, *mu.shape, particles), 1 / task.length),
-            task.length,
-        )
+        self._deviation = start * self._ideal[None]  # (G, R, N, N)
+        signal = mu.new_full((1, len(mu)), start)
+        columns = ParticleColumns.without_error(self._working, signal, particles)
+        self.columns = columns.map(Tensor.contiguous)
+        self._value_draws = torch.empty_like(self._ideal)
+        self._particle_draws = mu.new_empty(*mu.shape, particles)
+        self._small_draws = mu.new_empty(len(mu), 3 + task.sparsity, mu.shape[-1])
         self._steps = 0
         self._moments = ValueMoments.of_deviation(self._working, self._deviation)
 
@@ -171,6 +201,26 @@ class Simulation:
         """V, shape (G, R, N, N), float64."""
         mu = self.task.stationary
         return self._deviation.double() / mu.sqrt()[..., None, :] + mu[..., None]
+
+    def value_statistics(self) -> ValueStatistics:
+        """`ValueStatistics` of V, without V."""
+        energy, overlap = kernel.products(self._deviation, self._ideal)  # (G, R)
+        alpha = (overlap * self._attention_rate)[..., None, None]
+        error = torch.addcmul(self._deviation, alpha, self._ideal, value=-1)
+        trivial = self.task.stationary.square().sum(-1)
+        return ValueStatistics(
+            overlap=overlap + trivial,
+            square=energy + trivial,
+            deviation=energy.double(),
+            error=torch.linalg.vector_norm(error, dim=(-2, -1)).double().square(),
+            centre=trivial.expand_as(energy),
+            chance=trivial.expand_as(energy),
+        )
+
+    def iterate(self) -> tuple[tuple[ValueStatistics, AttentionStatistics], ...]:
+        """What `scb.curves.Curves.record` takes: the iterate and its normalised solution."""
+        iterate = self.value_statistics(), self.columns.statistics(self.task)
+        return iterate, self.columns.normalise(self.task)
 
     def branch(self, thresholded: Sequence[bool]) -> None:
         """Enter Stage 2 with a branch for each entry; where it is true, sparsify A first.
@@ -201,9 +251,9 @@ class Simulation:
         self._steps += 1
         value = self._value_moments()
         attention = self.columns.moments(self._working)
-        value_draw, target_draw, *attention_draws = self._draw()
-        self._step_attention(rate, penalty, value, attention, *attention_draws)
-        self._step_value(rate, value, attention, value_draw, target_draw)
+        self._draw()
+        self._step_attention(rate, penalty, value, attention)
+        self._step_value(rate, value, attention)
 
     def _refresh(self) -> None:
         deviation = self._deviation / self._root[..., None, :]
@@ -211,95 +261,84 @@ class Simulation:
 
     def _value_moments(self) -> ValueMoments:
         """Moments of V: energy and overlap as they are, the others scaled since `_refresh`."""
-        flat = self._deviation.flatten(-2)  # (G, R, N N)
-        energy = torch.linalg.vector_norm(flat, dim=-1).square()
-        overlap = (flat[..., None, :] @ self._ideal.flatten(-2)[..., None]).flatten(-3)
-        overlap = overlap.view_as(energy)
+        energy, overlap = kernel.products(self._deviation, self._ideal)
         before = self._moments.energy
         factor = torch.where(before > 0, energy / before, 1.0).sqrt()
         return replace(self._moments.scaled(factor), energy=energy, overlap=overlap)
 
-    def _draw(self) -> tuple[Tensor, ...]:
-        """Standard normals of one step, shared by the branches; each of shape (R, N, ...)."""
-        states, particles = self._root.shape[-1], self.columns.particles.shape[-1]
-        widths = [states, 1, self.task.sparsity, particles, 1, 1]
-        flat = self._root.new_empty(len(self._generators), states * sum(widths))
-        for row, generator in zip(flat, self._generators, strict=True):
-            torch.randn(row.shape, generator=generator, out=row)
-        parts = flat.split([states * width for width in widths], dim=-1)
-        value, target, support, others, mean, common = (
-            part.view(-1, states, width) for part, width in zip(parts, widths, strict=True)
-        )
-        # The mean noise of a column is that of T - Q coordinates, not of M.
-        if particles > 1:
-            useless = self.task.length - self.task.sparsity
-            spread = ((1 - 1 / useless) / (1 - 1 / particles)) ** 0.5  # variance 1 in all
-            others = (others - others.mean(-1, keepdim=True)) * spread + mean / useless**0.5
-        return value, target, support, others, common
+    def _draw(self) -> None:
+        """Standard normals of one step, shared by the branches."""
+        for buffer in (self._value_draws, self._particle_draws, self._small_draws):
+            for draws, generator in zip(buffer, self._generators, strict=True):
+                torch.randn(draws.shape, generator=generator, out=draws)
 
     def _step_attention(
-        self,
-        rate: Rate,
-        penalty: float | Tensor,
-        value: ValueMoments,
-        attention: AttentionMoments,
-        support_draw: Tensor,
-        particle_draw: Tensor,
-        common_draw: Tensor,
+        self, rate: Rate, penalty: float | Tensor, value: ValueMoments, attention: AttentionMoments
     ) -> None:
         task, columns = self._working, self.columns
-        eta = (rate * self._attention_rate)[..., None, None]
-        shrinkage = torch.as_tensor(penalty).to(eta).reshape(-1, 1, 1, 1)
-        common = common_noise(task, value, attention)[..., None].sqrt() * common_draw
+        _, mean_draw, common_draw, *support_draw = self._small_draws.unbind(1)  # (R, N) each
+        eta = (rate * self._attention_rate)[..., None]  # (..., R, 1)
+        size = eta / self._batch_size**0.5
+        shrinkage = torch.as_tensor(penalty).to(eta).reshape(-1, 1, 1)
+        shared = size * common_noise(task, value, attention).sqrt() * common_draw  # (G, R, N)
 
-        def stepped(entries: Tensor, weights: Tensor | float, draw: Tensor) -> Tensor:
-            variance = attention_noise(task, value, attention, entries, weights)
-            noise = variance.clamp_(min=0).sqrt_() * draw + common
-            mean = expected_attention_gradient(value, entries, weights)
-            return entries - eta * (mean + noise / self._batch_size**0.5)
+        mean = expected_attention_gradient(value, columns.support, task.weights.mT)
+        variance = attention_noise(task, value, attention, columns.support, task.weights.mT)
+        noise = variance.clamp(min=0).sqrt() * torch.stack(support_draw, -1)
+        support = columns.support - eta[..., None] * mean - size[..., None] * noise
+        support = soft_threshold(support - shared[..., None], shrinkage[..., None])
 
-        raw = ParticleColumns(
-            stepped(columns.support, task.weights.mT, support_draw),
-            stepped(columns.particles, 0.0, particle_draw),
-            columns.length,
+        # The variance of a useless entry is c_0 + c_2 a^2: both from its values at 0 and 1.
+        ends = torch.tensor([0.0, 1.0]).to(support).expand(*shared.shape, 2)
+        constant, at_one = attention_noise(task, value, attention, ends).unbind(-1)  # (G, R, N)
+        # The mean noise of a column is that of T - Q coordinates, not of M.
+        spread, means = 1.0, torch.zeros_like(mean_draw)
+        if (particles := columns.particles.shape[-1]) > 1:
+            useless = task.length - task.sparsity
+            spread = ((1 - 1 / useless) / (1 - 1 / particles)) ** 0.5  # variance 1 in all
+            means = mean_draw / useless**0.5
+        sums = kernel.step_particles(
+            columns.particles,
+            self._particle_draws,
+            means,
+            spread,
+            keep=1 - eta * value.energy[..., None],
+            size=size,
+            constant=constant,
+            square=at_one - constant,
+            shared=shared,
+            penalty=shrinkage,
         )
-        if bool(shrinkage.any()):
-            raw = raw.map(lambda entries: soft_threshold(entries, shrinkage))
-        self.columns = raw.project()
+        shift = (1 - support.sum(-1) - columns.multiplicity * sums)[..., None] / task.length
+        self.columns = replace(
+            columns, support=support + shift, particles=columns.particles.add_(shift)
+        )
 
-    def _step_value(
-        self,
-        rate: Rate,
-        value: ValueMoments,
-        attention: AttentionMoments,
-        value_draw: Tensor,
-        target_draw: Tensor,
-    ) -> None:
-        mu, root = self._working.stationary, self._root  # (R, N)
+    def _step_value(self, rate: Rate, value: ValueMoments, attention: AttentionMoments) -> None:
+        mu = self._working.stationary  # (R, N)
         square, overlap = (
             (mu * moment).sum(-1) for moment in (attention.square, attention.overlap)
         )  # |A|_mu^2 and <Q, A>_mu, (G, R)
         tilt = 1 - mu / mu.square().sum(-1, keepdim=True)  # b
-
-        def residuals(normal: Tensor) -> Tensor:  # r, of covariance diag(mu) - mu mu^T
-            rows = root[..., None] * normal
-            return rows - mu[..., None] * rows.sum(-2, keepdim=True)
-
-        # c D^1/2 = sqrt(p_2) (I - root root^T) xi + b D^1/2: a fluctuation and a fixed part.
-        fluctuation = residuals(value_draw)  # (R, N, N)
-        fluctuation -= (fluctuation @ root[..., None]) * root[..., None, :]
-        fixed = residuals(target_draw) * (tilt * root)[..., None, :]  # (R, N, N)
+        # c D^1/2 = sqrt(p_2) (I - root root^T) xi + b D^1/2: a fluctuation and a fixed part,
+        # each times an r of covariance diag(mu) - mu mu^T.
+        target = self._root * self._small_draws[:, 0]
+        target = target - mu * target.sum(-1, keepdim=True)  # (R, N)
         total = (1 - mu.square().sum(-1)) * (
             square * (self.task.states - 1) + (mu * tilt.square()).sum(-1)
         )  # E|r c^T|_mu^2 of these draws
         variance = value_noise(self._working, value, attention) / self._batch_size
-        size = rate * self._value_rate * (variance / total).sqrt()
-
-        def factor(number: Tensor) -> Tensor:
-            return number[..., None, None]
-
-        deviation, eta = self._deviation, rate * self._value_rate
-        deviation *= factor(1 - eta * square)
-        deviation.addcmul_(factor(eta * overlap), self._ideal)
-        deviation.addcmul_(factor(-size * square.sqrt()), fluctuation)
-        deviation.addcmul_(factor(-size), fixed)
+        eta = rate * self._value_rate
+        size = eta * (variance / total).sqrt()
+        kernel.step_value(
+            self._deviation,
+            self._ideal,
+            self._value_draws,
+            target,
+            self._root,
+            tilt * self._root,
+            keep=1 - eta * square,
+            gain=eta * overlap,
+            size=size * square.sqrt(),
+            fixed_size=size,
+        )

@@ -6,6 +6,7 @@ dimension (`Task.stack`), over which every function of the package broadcasts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,10 @@ class Task:
 
     def replicate(self, index: int) -> "Task":
         """One of the replicates, as a task with a replicate dimension of 1."""
-        some = slice(index, index + 1)
+        return self.select(slice(index, index + 1))
+
+    def select(self, some: slice) -> "Task":
+        """Some of the replicates."""
         return replace(
             self,
             transition=self.transition[some],
@@ -180,12 +184,12 @@ class Task:
         dense = self.weights.new_zeros(*replicates, self.length, states)  # (..., T, N)
         return dense.scatter_(-2, self.positions, self.weights)
 
-    @property
+    @cached_property
     def transition_energy(self) -> Tensor:
         """``K_P = |P|_mu^2 - |mu|^2``, shape (...)."""
         return squared_norm(self.transition, self.stationary) - self.stationary.square().sum(-1)
 
-    @property
+    @cached_property
     def attention_energy(self) -> Tensor:
         """``K_Q = |Q|_mu^2 - 1/T``, shape (...)."""
         # The norm needs the nonzero rows alone: (..., Q, N), never (..., T, N).

@@ -11,6 +11,7 @@ import torch
 from scb import Task, tables
 from scb.algorithm import optimizers, train
 from scb.experiments.common import read_states, stream_of, write_states
+from scb.metrics import AttentionStatistics, measure
 from scb.population import trajectory
 from scb.transformer import LinearTransformer
 
@@ -33,6 +34,11 @@ SIMULATE = (
     "--rate 0.05 --penalty 1e-4 --particles 38 --log-interval 5 --curves simulation.parquet"
 )
 
+CHECK = (
+    "--tasks tasks.parquet --seed 5 --batch 16 --steps 12 --signal 0.3 --rate 0.05 "
+    "--penalty 1e-3 --particles 38 --trained 2 --log-interval 5 --curves check.parquet"
+)
+
 
 def call(folder, module, options):
     """Run ``python -m scb.experiments.<module>`` in ``folder``, without a new process."""
@@ -51,6 +57,7 @@ def folder(tmp_path_factory):
         ("optimizers", BRANCHES),
         ("attention", ATTENTION),
         ("simulate", SIMULATE),
+        ("check", CHECK),
     ):
         call(folder, module, options)
     return folder
@@ -135,6 +142,36 @@ def test_a_replicate_is_simulated_alike_among_others(folder, tmp_path):
     pd.testing.assert_frame_equal(few, shared)
 
 
+def test_check_trains_some_replicates_from_where_all_are_simulated(folder):
+    frame = tables.read(folder / "check.parquet", tables.CURVES)
+    replicates = frame.groupby("optimizer")["replicate"].unique().map(sorted).to_dict()
+    simulated, trained = [0, 1, 2], [0, 1]
+    assert replicates == {
+        "population": simulated,
+        "proximal": simulated,
+        "proximal_trained": trained,
+        "sgd": simulated,
+        "sgd_trained": trained,
+    }
+    assert set(frame["step"]) == {0, 5, 10, 12}
+    start = frame[frame["step"] == 0]
+    np.testing.assert_allclose(start[["value_signal", "attention_signal"]], 0.3, rtol=1e-5)
+    assert (start[["value_error", "attention_error"]] < 1e-6).all(axis=None)
+
+    # SGD of replicate 1 is plain training on its stream, from that start.
+    task = Task.load(folder / "tasks.parquet")
+    uniform, trivial = 1 / task.length, task.stationary[..., None]
+    value = (trivial + 0.3 * (task.transition - trivial)).float()
+    columns = (uniform + 0.3 * (task.attention.mT - uniform)).float()
+    model = LinearTransformer(value, columns)
+    train(model, optimizers(task, model, 0.05), stream_of(task, 5), range(12), 16)
+    end = frame[(frame["optimizer"] == "sgd_trained") & (frame["step"] == 12)]
+    statistics = AttentionStatistics.of(task, model.columns.detach())
+    expected = measure(task, model.value.detach(), statistics)
+    for name in ("value_error", "attention_error", "test_loss"):
+        np.testing.assert_allclose(end[name], expected[name][:2], rtol=1e-4)
+
+
 def test_same_seed_same_bytes(folder, tmp_path):
     call(tmp_path, "tasks", TASKS)
     call(tmp_path, "boost", BOOST)
@@ -158,6 +195,7 @@ def test_states_round_trip(tmp_path):
         ("tasks", TASKS.replace("--sparsity 2", "--sparsity 41"), "sparsity is 41"),
         ("boost", BOOST.replace("--rate 0.05", "--rate -1"), "rate must be positive"),
         ("boost", BOOST + " --device abacus", "device is abacus"),
+        ("check", CHECK.replace("--particles 38", "--particles 39"), "particles is 39"),
         ("optimizers", BRANCHES.replace("wild", "sgd"), "each may be used once"),
         ("boost", BOOST.replace("tasks.parquet", "nowhere.parquet"), "nowhere.parquet"),
         ("boost", BOOST.replace("tasks.parquet", "boost.parquet"), "boost.parquet"),

@@ -112,6 +112,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         setting |= {"states": states, "length": 100_000, "batch": 65536}
         path = root / f"simulation_{states}" / "simulation.parquet"
         tables.write(frame, path, tables.CURVES, setting)
+    names = ["proximal", "sgd", "population"]
+    trained = curves(["proximal", "sgd"], TRAIN, states=100)
+    trained = trained[trained["replicate"] < 2]
+    frame = curves(names, TRAIN, states=100)
+    frame = pd.concat([frame, trained.assign(optimizer=trained["optimizer"] + "_trained")])
+    setting |= {"states": 100, "batch": 512, "signal": 0.1}
+    tables.write(frame, root / "check_100" / "check.parquet", tables.CURVES, setting)
     write_attention(root / "attention")
     return root
 
@@ -159,7 +166,8 @@ def options(number: int, root: Path) -> list[str]:
         names = {"tasks": "tasks", "curves": "curves", "states": "states"}
         return [x for o, n in names.items() for x in (f"--{o}", f"{root}/attention/{n}.parquet")]
     if number == 6:
-        return ["--curves", *(f"{root}/simulation_{n}/simulation.parquet" for n in (100, 500))]
+        simulated = (f"{root}/simulation_{n}/simulation.parquet" for n in (100, 500))
+        return ["--curves", *simulated, f"{root}/check_100/check.parquet"]
     folders = ["convergence", "vocabulary_10"] if number == 5 else ["convergence"]
     boost = [f"{root}/{folder}/boost.parquet" for folder in folders]
     return ["--boost", *boost, "--curves", *(path.replace("boost", "optimizers") for path in boost)]
@@ -459,6 +467,19 @@ def test_captions_count_replicates(figures: dict[int, Figure]) -> None:
     assert "all 6 replicates" in caption_of(figures[2])
     assert "Diverged: none." in caption_of(figures[2])
     assert "4 of linear and 4 of softmax" in caption_of(figures[2])
+
+
+def test_trained_runs_are_dots_beside_the_simulated_curves(figures):
+    axes = np.array(figures[6].axes).reshape(4, 3)
+    for ax in axes[:, 2]:
+        dots = [line for line in ax.lines if line.get_linestyle() == "None"]
+        colours = [line.get_color() for line in dots if line.get_marker() in "o^"]
+        names = ("proximal", "sgd")  # a line for each of 2 runs
+        assert colours == [style.LOOKS[name].colour for name in names for _ in range(2)]
+    for ax in axes[:, :2].flat:
+        assert not any(line.get_marker() == "^" for line in ax.lines)
+    # The trained runs of these tables are the simulated ones.
+    assert caption_of(figures[6]).count("1.000 to 1.000") == 4
 
 
 @pytest.mark.parametrize("number", MODULES)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scb.geometry import inner, squared_norm
-from scb.metrics import AttentionStatistics, bayes_loss, measure
+from scb.metrics import AttentionStatistics, ValueStatistics, bayes_loss, measure
 from scb.metrics import test_loss as population_loss
 from scb.tables import METRICS
 from scb.transformer import LinearTransformer, squared_loss
@@ -26,6 +26,16 @@ def test_statistics_are_of_the_dense_columns(case):
     torch.testing.assert_close(statistics.overlap, (task.attention.mT * columns).sum(-1))
     torch.testing.assert_close(statistics.square, columns.square().sum(-1))
     torch.testing.assert_close(statistics.total, columns.sum(-1))
+
+
+def test_statistics_of_a_value_without_error(make_task):
+    task = make_task(4, 12)
+    signal = torch.tensor([[0.3, -0.7], [0.0, 1.0]]).double()  # (G, R)
+    trivial = task.stationary[..., None]
+    value = trivial + signal[..., None, None] * (task.transition - trivial)
+    closed, dense = ValueStatistics.without_error(task, signal), ValueStatistics.of(task, value)
+    for name, number in vars(dense).items():
+        torch.testing.assert_close(getattr(closed, name), number, msg=name)
 
 
 def test_every_metric_is_its_definition(case):

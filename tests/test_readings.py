@@ -4,7 +4,12 @@ import pytest
 import yaml
 
 from scb import Task
-from scb.population import balancing_penalty, largest_stable_rate, trajectory
+from scb.population import (
+    balancing_penalty,
+    boost_signal_to_noise,
+    largest_stable_rate,
+    trajectory,
+)
 from scb.seeds import derive
 
 
@@ -92,3 +97,12 @@ def test_penalties_of_figure_5_keep_the_papers_scaling(config):
         scaled = printed * (energy[states] / 3**-3) / (energy[3] * states**3)
         chosen = config[f"vocabulary_{states}"]["optimizers"]["proximal"]["penalty"]
         assert chosen == pytest.approx(one_digit(scaled)), states
+
+
+def test_the_check_of_figure_6_is_set_by_closed_forms(config):
+    chosen, tasks = config["check_100"], tasks_of(config, "check_100")
+    boost = one_digit(largest_stable_rate(tasks, chosen["batch"]).min() / 2)
+    assert chosen["rate"] == boost / 2
+    assert chosen["penalty"] == one_digit(balance(config, "check_100", chosen["rate"]))
+    ratio = boost_signal_to_noise(tasks, chosen["batch"], boost).median()
+    assert ratio == pytest.approx(0.5, abs=0.05)

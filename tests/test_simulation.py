@@ -7,12 +7,14 @@ import torch
 
 from scb import Task
 from scb.algorithm import normalise, optimizers, refit_value, sparsify, switch_threshold, train
-from scb.metrics import AttentionStatistics, measure
+from scb.kernels.reference import soft_threshold
+from scb.metrics import AttentionStatistics, ValueStatistics, measure
 from scb.population import (
     AttentionMoments,
     ValueMoments,
     attention_noise,
     boost_signal_to_noise,
+    common_noise,
     expected_attention_gradient,
     expected_value_gradient,
     largest_stable_rate,
@@ -42,7 +44,9 @@ def place(simulation: Simulation, value: torch.Tensor, columns: ParticleColumns)
     mu = simulation.task.stationary
     deviation = (value - mu[..., None]) * mu.sqrt()[..., None, :]
     simulation._deviation = deviation[None].to(simulation._deviation.dtype).clone()
-    simulation.columns = columns.map(lambda entries: entries[None].to(simulation._deviation))
+    simulation.columns = columns.map(
+        lambda entries: entries[None].to(simulation._deviation).clone().contiguous()
+    )
 
 
 def repeated(task: Task, replicates: int) -> Task:
@@ -87,6 +91,90 @@ def test_an_infinite_batch_follows_the_population_path(make_task):
             assert metrics["value_error"].max() < 1e-8
         simulation.step(0.1)
     assert path[-1].min() > 0.9
+
+
+def test_starts_at_planted_signals(make_task):
+    task = make_task(5, 200)
+    simulation = Simulation(task, [0, 1], 10**18, 20, torch.float64, start=0.2)
+    path = trajectory(task, [0.1] * 20, 0.2)
+    for step in range(21):
+        metrics = measure(task, simulation.value, simulation.columns.statistics(task))
+        signals = torch.stack([metrics["value_signal"][0], metrics["attention_signal"][0]])
+        torch.testing.assert_close(signals, path[step], rtol=1e-6, atol=1e-8)
+        assert max(metrics[f"{part}_error"].max() for part in ("value", "attention")) < 1e-7
+        simulation.step(0.1)
+
+
+def readable_step(simulation, rate, penalty, draws):
+    """V and A after a step, dense and by the closed forms as they stand; G = 1."""
+    task, batch = simulation.task, simulation._batch_size
+    value, columns = simulation.value[0], simulation.columns.map(lambda entries: entries[0])
+    value_draw, particle_draw, target, mean, common, support_draw = draws
+    useless, count = task.length - task.sparsity, columns.particles.shape[-1]
+    centred = particle_draw - particle_draw.mean(-1, keepdim=True)
+    spread = math.sqrt((1 - 1 / useless) / (1 - 1 / count))
+    particle_draw = spread * centred + mean[..., None] / useless**0.5
+    moments, powers = ValueMoments.of(task, value), columns.moments(task)
+    shared = (common_noise(task, moments, powers).sqrt() * common)[..., None]
+    eta = (rate / task.transition_energy)[:, None, None]
+
+    def stepped(entries, weights, draw):
+        noise = attention_noise(task, moments, powers, entries, weights).sqrt() * draw + shared
+        mean = expected_attention_gradient(moments, entries, weights)
+        return soft_threshold(entries - eta * (mean + noise / batch**0.5), penalty)
+
+    after = ParticleColumns(
+        stepped(columns.support, task.weights.mT, support_draw),
+        stepped(columns.particles, 0.0, particle_draw),
+        task.length,
+    ).project()
+
+    mu, trivial = task.stationary, task.stationary.square().sum(-1)[:, None]
+    root, tilt = mu.sqrt(), 1 - mu / trivial
+
+    def residuals(normal):
+        return (torch.diag_embed(mu) - mu[..., None] * mu[:, None]) @ (normal / root[..., None])
+
+    across = torch.eye(task.states) - root[..., None] * root[:, None]
+    square = (mu * powers.square).sum(-1)[:, None, None]
+    noise = square.sqrt() * residuals(value_draw) @ across
+    noise = noise + residuals(target[..., None]) * (tilt * root)[:, None]
+    total = (1 - trivial[:, 0]) * (
+        square[:, 0, 0] * (task.states - 1) + (mu * tilt.square()).sum(-1)
+    )
+    noise = noise * (value_noise(task, moments, powers) / batch / total).sqrt()[:, None, None]
+    gradient = expected_value_gradient(task, value, columns.statistics(task))
+    step = (rate / task.attention_energy)[:, None, None] * (gradient + noise / root[:, None])
+    return value - step, after
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.02])
+def test_a_compiled_step_is_the_readable_one(make_task, make_iterate, penalty):
+    task = make_task(5, 40, weights="drawn")
+    value, dense = make_iterate(task)
+    columns = split(task, dense)
+    columns = ParticleColumns(columns.support, columns.particles[..., :17], 40).project()
+    simulation = Simulation(task, [3, 4], 20, 17, torch.float64)
+    place(simulation, value, columns)
+    simulation._refresh()
+    simulation._draw()
+    small = simulation._small_draws
+    draws = (
+        simulation._value_draws.clone(),
+        simulation._particle_draws.clone(),
+        *small[:, :3].clone().unbind(1),
+        small[:, 3:].mT.clone(),
+    )
+    expected_value, expected = readable_step(simulation, 0.05, penalty, draws)
+    simulation._draw = lambda: None  # the draws stay
+    simulation.step(0.05, penalty)
+    torch.testing.assert_close(simulation.value[0], expected_value)
+    torch.testing.assert_close(simulation.columns.support[0], expected.support)
+    torch.testing.assert_close(simulation.columns.particles[0], expected.particles)
+    assert (expected.particles - columns.particles).abs().max() > 0.01
+
+    for name, number in vars(ValueStatistics.of(task, simulation.value)).items():
+        torch.testing.assert_close(getattr(simulation.value_statistics(), name), number, msg=name)
 
 
 @pytest.mark.parametrize("particles", [28, 7])
@@ -252,6 +340,30 @@ def test_agrees_with_training_on_sequences():
         assert_same_law(left, right, slack=0.1)
     sgd, proximal = trained[1]["attention_error"].square().mean(-1)
     assert sgd > 1.5 * proximal  # there is a difference to agree on
+
+
+def test_agrees_with_training_from_planted_signals():
+    # As the check of figure 6, whose N and T allow no more than a few replicates.
+    task = repeated(Task.sample(5, 200, 2, 5), 64)
+    batch, steps, rate, penalty, signal = 64, 150, 0.02, torch.tensor([[5e-4], [0.0]]), 0.2
+    simulation = Simulation(task, [*range(64)], batch, 32, start=signal)
+    simulation.branch([False, False])
+    value = simulation.value.float()
+    columns = signal * task.attention.mT + (1 - signal) / task.length
+    model = LinearTransformer(value, columns.float().expand(2, *columns.shape))
+    for _ in range(steps):
+        simulation.step(rate, penalty[:, 0])
+    stream = Stream(task, [*range(64)])
+    train(model, optimizers(task, model, rate, penalty), stream, range(steps), batch)
+    trained = AttentionStatistics.of(task, model.columns.detach())
+    simulated = simulation.columns.statistics(task)
+    real, ours = (
+        measure(task, model.value.detach(), trained),
+        measure(task, simulation.value, simulated),
+    )
+    assert_same_law(real, ours, slack=0.05)
+    proximal, sgd = real["attention_error"].square().mean(-1)
+    assert sgd > 1.5 * proximal
 
 
 def test_few_particles_stand_for_many():

@@ -3,51 +3,34 @@
 The noiseless path, ``population``, is logged beside them.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 
 from scb import tables
-from scb.algorithm import refit_value
 from scb.curves import Curves
 from scb.experiments.common import Arguments, arguments, run
 from scb.population import trajectory
 from scb.progress import progress
 from scb.seeds import derive
-from scb.simulation import ParticleColumns, Simulation
+from scb.simulation import Simulation, population_iterate
 from scb.task import Task
 
 BRANCHES = {"proximal": True, "sgd": False}
 """Whether the attention is thresholded when Stage 2 begins."""
 
 
-def iterate(task: Task, value: torch.Tensor, columns: ParticleColumns) -> dict[str, Any]:
-    """Arguments of `Curves.record` for an iterate, with its normalised solution."""
-    rounded = columns.round().statistics(task)
-    return {
-        "iterate": (value, columns.statistics(task)),
-        "normalised": (refit_value(task, rounded), rounded),
-    }
+ENTRIES = 2**18
+"""Entries of V and A of the replicates that are simulated together: they fit a core's cache."""
 
 
-def population_iterate(
-    task: Task, value_signal: torch.Tensor, attention_signal: torch.Tensor
-) -> dict[str, Any]:
-    """The iterate without errors that has these signals, each of shape (R,)."""
-    alpha = value_signal[:, None, None]
-    value = alpha * task.transition + (1 - alpha) * task.stationary[..., None]
-    alpha = attention_signal[:, None, None]
-    uniform = (1 - alpha) / task.length
-    useless = uniform.expand(-1, task.states, 1)  # one particle stands for all of them
-    columns = ParticleColumns(alpha * task.weights.mT + uniform, useless, task.length)
-    return iterate(task, value, columns)
-
-
-def simulate(tasks: Task, seed: int, options: Arguments) -> pd.DataFrame:
-    """Curves of one replicate."""
-    simulation = Simulation(tasks, [seed], options.batch, options.particles)
+def simulate(tasks: Task, replicates: range, options: Arguments) -> pd.DataFrame:
+    """Curves of some of the replicates."""
+    tasks = tasks.select(slice(replicates.start, replicates.stop))
+    seeds = [derive(options.seed, "simulation", replicate) for replicate in replicates]
+    simulation = Simulation(tasks, seeds, options.batch, options.particles)
     path = trajectory(
         tasks,
         [options.boost_rate] * options.boost_steps
@@ -62,33 +45,33 @@ def simulate(tasks: Task, seed: int, options: Arguments) -> pd.DataFrame:
         boosting = step < options.boost_steps
         if boosting or step == options.boost_steps:
             if boost.due(step):
-                boost.record(step, **iterate(tasks, simulation.value, simulation.columns))
+                boost.record(step, *simulation.iterate())
             if not boosting:
                 simulation.branch([*BRANCHES.values()])
         if not boosting and (train.due(step) or step == options.boost_steps):
-            train.record(step, **iterate(tasks, simulation.value, simulation.columns))
+            train.record(step, *simulation.iterate())
         if population.due(step):
-            population.record(step, **population_iterate(tasks, *path[step]))
+            population.record(step, *population_iterate(tasks, *path[step]))
         if step < options.steps:
             if boosting:
                 simulation.step(options.boost_rate)
             else:
                 simulation.step(options.rate, penalty)
-    return pd.concat([curves.frame() for curves in (boost, train, population)])
+    frame = pd.concat([curves.frame() for curves in (boost, train, population)])
+    frame["replicate"] += replicates.start
+    return frame
 
 
 def main(options: Arguments) -> None:
     """Simulate, log and write."""
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)  # the threads are for the replicates
     tasks = Task.load(options.tasks)
-    # One after the other: at N = 500 the state of one replicate fits the cache, that of all
-    # does not. Draws are per replicate, so the results are those of all at once.
-    frames = [
-        simulate(
-            tasks.replicate(replicate), derive(options.seed, "simulation", replicate), options
-        ).assign(replicate=replicate)
-        for replicate in range(len(tasks.seeds))
-    ]
+    # Draws are per replicate: the results are those of all replicates at once.
+    together = max(1, ENTRIES // (tasks.states * (tasks.states + options.particles)))
+    count = len(tasks.seeds)
+    parts = [range(i, min(i + together, count)) for i in range(0, count, together)]
+    with ThreadPoolExecutor(options.threads) as pool:
+        frames = [*pool.map(lambda part: simulate(tasks, part, options), parts)]
 
     setting = tables.setting(options.tasks) | {
         "batch": options.batch,

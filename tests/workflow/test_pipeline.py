@@ -19,10 +19,11 @@ NEEDS = {
     **{figure: CONVERGENCE - ON_CONVERGENCE | {figure} for figure in ON_CONVERGENCE},
     "fig2_softmax_vs_linear": {"fig2_softmax_vs_linear", "attention", "tasks of attention"},
     "fig5_vocabulary": {"fig5_vocabulary"} | VOCABULARY,
-    "fig6_simulation": {"fig6_simulation"} | of(SIMULATION, "tasks", "simulation"),
+    "fig6_simulation": {"fig6_simulation", "tasks of check_100", "check"}
+    | of(SIMULATION, "tasks", "simulation"),
 }
 EVERYTHING = set().union(*NEEDS.values())
-TASKS = of([*TRAINING, *SIMULATION, "attention"], "tasks")
+TASKS = of([*TRAINING, *SIMULATION, "check_100", "attention"], "tasks")
 
 
 def test_everything_is_made(smoke):
@@ -39,6 +40,7 @@ def test_everything_is_made(smoke):
             for setting in SIMULATION
             for table in ("tasks", "simulation")
         ),
+        *(f"check_100/{table}.parquet" for table in ("tasks", "check")),
     }
     assert {str(path.relative_to(results)) for path in results.rglob("*.parquet")} == tables
     assert {path.name for path in figures.iterdir()} == {
@@ -109,6 +111,7 @@ def test_kernel_code_retrains(done):
             "simulation_500: {particles: 49}",
             {"simulation of simulation_500", "fig6_simulation"},
         ),
+        ("check_100: {signal: 0.2}", {"check", "fig6_simulation"}),
         ("tasks: {concentration: 2.0}", EVERYTHING),
         ("log_interval: 4", EVERYTHING - TASKS),
         # Two values trade places.

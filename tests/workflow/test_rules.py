@@ -16,8 +16,8 @@ RULES = {
 
 
 def test_rules_are_found():
-    assert {"tasks", "boost", "optimizers", "attention", "simulation"} < set(RULES)
-    assert len(RULES) == 11
+    assert {"tasks", "boost", "optimizers", "attention", "simulation", "check"} < set(RULES)
+    assert len(RULES) == 12
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -56,7 +56,7 @@ def test_inputs_and_outputs_have_names(rule):
 
 
 def test_what_trains_takes_device_and_gpu_from_one_place():
-    for rule in ("boost", "optimizers", "attention"):
+    for rule in ("boost", "optimizers", "attention", "check"):
         assert "gpu=GPU," in RULES[rule]
         assert 'device=config["device"],' in RULES[rule]
         assert "--device {resources.device:q} --threads {threads}" in RULES[rule]

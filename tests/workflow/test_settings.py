@@ -22,6 +22,7 @@ COUNTS = [
     "vocabulary_10.batch",
     "attention.batch",
     "simulation_100.particles",
+    "check_100.trained",
 ]
 RATES = [
     "tasks.concentration",
@@ -30,6 +31,7 @@ RATES = [
     "vocabulary_20.optimizers.proximal.rate",
     "attention.logit_rate",
     "simulation_500.rate",
+    "check_100.rate",
 ]
 
 
@@ -119,6 +121,7 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("convergence.optimizers.proximal.penalty", math.nan, NUMBER),
         ("convergence.optimizers.proximal.threshold", 1, "true or false"),
         ("simulation_100.penalty", -1, "at least 0"),
+        ("check_100.signal", 1.5, "at most 1"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
         ("results", "/tmp/results", FOLDER),

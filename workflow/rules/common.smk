@@ -10,6 +10,7 @@ from workflow.settings import look_up, optimizer_options, options
 VOCABULARY = ["vocabulary_3", "vocabulary_10", "vocabulary_20"]
 TRAINING = ["convergence", *VOCABULARY]
 SIMULATION = ["simulation_100", "simulation_500"]
+CHECK = "check_100"
 FIGURES = [
     "fig1_convergence",
     "fig2_softmax_vs_linear",

@@ -153,14 +153,17 @@ rule fig6_simulation:
     """Signals and errors at a T that no training reaches."""
     input:
         modules=module_files("scb.figures.fig6_simulation"),
-        curves=expand(rules.simulation.output.curves, setting=SIMULATION),
+        curves=[
+            *expand(rules.simulation.output.curves, setting=SIMULATION),
+            rules.check.output.curves,
+        ],
     output:
         pdf="<figures>/fig6_simulation.pdf",
         png=report(
             "<figures>/fig6_simulation.png",
             caption="../report/fig6_simulation.rst",
             category="Figures",
-            labels={"figure": "6 Simulation", "settings": "simulation_100, 500"},
+            labels={"figure": "6 Simulation", "settings": "simulation_100, 500, check_100"},
         ),
     log:
         "<logs>/figures/fig6_simulation.log",

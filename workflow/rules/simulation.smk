@@ -1,5 +1,5 @@
 rule simulation:
-    """Stages 1 and 2 at a T that no training reaches."""
+    """Stages 1 and 2 without sequences."""
     input:
         modules=module_files("scb.experiments.simulate"),
         tasks=rules.tasks.output.tasks,
@@ -13,7 +13,7 @@ rule simulation:
         setting="|".join(SIMULATION),
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=60,
@@ -32,3 +32,40 @@ rule simulation:
     shell:
         "python -m scb.experiments.simulate {params.settings:q} --threads {threads} --tasks {input.tasks:q}"
         " --curves {output.curves:q} > {log:q} 2>&1"
+
+
+rule check:
+    """Stage 2 trained on sequences beside its simulation."""
+    input:
+        modules=module_files("scb.experiments.check"),
+        tasks=f"<results>/{CHECK}/tasks.parquet",
+    output:
+        curves=f"<results>/{CHECK}/check.parquet",
+    log:
+        f"<logs>/{CHECK}/check.log",
+    benchmark:
+        f"<benchmarks>/{CHECK}/check.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPU,
+        device=config["device"],
+    params:
+        settings=settings(
+            seed="seed",
+            batch=f"{CHECK}.batch",
+            steps=f"{CHECK}.steps",
+            signal=f"{CHECK}.signal",
+            rate=f"{CHECK}.rate",
+            penalty=f"{CHECK}.penalty",
+            particles=f"{CHECK}.particles",
+            trained=f"{CHECK}.trained",
+            log_interval="log_interval",
+        ),
+    shell:
+        "python -m scb.experiments.check {params.settings:q}"
+        " --device {resources.device:q} --threads {threads}"
+        " --tasks {input.tasks:q} --curves {output.curves:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ rule tasks:
     benchmark:
         "<benchmarks>/{setting}/tasks.tsv"
     wildcard_constraints:
-        setting="|".join([*TRAINING, *SIMULATION, "attention"]),
+        setting="|".join([*TRAINING, *SIMULATION, CHECK, "attention"]),
     conda:
         "../../environment.yml"
     threads: 1
