@@ -1,3 +1,13 @@
+TRANSFER_CURVES = [
+    *expand(
+        "<results>/transfer/{start}_{length}.parquet",
+        start=["one_step", "scratch"],
+        length=config["transfer"]["lengths"],
+    ),
+    f"<results>/transfer/finetune_{config['transfer']['curve_length']}.parquet",
+]
+
+
 def replicates_at(wildcards):
     """Replicates at a T: fewer where they cost most, and no more than there are."""
     most = dict(zip(config["transfer"]["lengths"], config["transfer"]["replicates"]))
@@ -185,12 +195,7 @@ rule transfer:
     """Support and distances against samples, and samples needed against T."""
     input:
         modules=module_files("scb.figures.transfer"),
-        curves=expand(
-            "<results>/transfer/{start}_{length}.parquet",
-            start=["one_step", "scratch"],
-            length=config["transfer"]["lengths"],
-        )
-        + [f"<results>/transfer/finetune_{config['transfer']['curve_length']}.parquet"],
+        curves=TRANSFER_CURVES,
     output:
         pdf="<figures>/transfer.pdf",
         png=report(
