@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from scb.algorithm import normalise
-from scb.curves import Curves
-from scb.metrics import DIVERGED, AttentionStatistics, bayes_loss
+from scb.curves import Curves, TransferCurves
+from scb.metrics import DIVERGED, AttentionStatistics, bayes_loss, measure
 from scb.tables import CURVES, MEASURED, read, write
+from scb.transfer import support_found
 
 
 @pytest.fixture
@@ -65,3 +66,34 @@ def test_bayes_loss_is_that_of_the_replicate(logged):
         np.testing.assert_array_equal(
             frame.loc[frame["replicate"] == replicate, "bayes_loss"], float(loss)
         )
+
+
+def test_transfer_curves_measure_and_mark_divergence(make_task, make_iterate):
+    task = make_task(4, 9)
+    value, columns = make_iterate(task, leading=(2,))
+    curves = TransferCurves(task, "one_step", [0.5, -0.5])
+    curves.record(8, value, columns)
+    wild = columns.clone()
+    wild[0, 1] = 1e6
+    curves.record(16, value, wild)
+    curves.record(24, value, columns, ranked=task.attention.mT.expand_as(columns))
+    frame = curves.frame()
+    rows = frame.set_index(["correlation", "replicate", "samples"])
+    assert rows.loc[0.5, 1]["diverged"].tolist() == [False, True, True]
+    assert rows.loc[0.5, 1]["support"].isna().tolist() == [False, True, True]
+    assert not rows.loc[-0.5]["diverged"].any()
+    expected = measure(task, value, AttentionStatistics.of(task, columns))
+    for name in ("attention_signal", "value_distance", "test_loss"):
+        np.testing.assert_allclose(rows.loc[-0.5, 0, 8][name], expected[name][1, 0])
+    np.testing.assert_allclose(rows.loc[-0.5, 1, 8]["support"], support_found(task, columns)[1, 1])
+    assert (rows.loc[-0.5, :, 24]["support"] == 1).all()
+    norm = (task.attention.square().sum(-2) * task.stationary).sum(-1).sqrt()
+    np.testing.assert_allclose(rows.loc[-0.5, 1, 8]["pattern_norm"], norm[1])
+
+
+def test_transfer_curves_from_scratch_have_no_correlation(make_task, make_iterate):
+    task = make_task(4, 9)
+    value, columns = make_iterate(task)
+    curves = TransferCurves(task, "scratch", [None])
+    curves.record(0, value, columns)
+    assert curves.frame()["correlation"].isna().all()

@@ -11,6 +11,7 @@ from scb.population import (
     trajectory,
 )
 from scb.seeds import derive
+from scb.transfer import start_samples
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,30 @@ def test_the_check_of_figure_6_is_set_by_closed_forms(config):
     assert chosen["penalty"] == one_digit(balance(config, "check_100", chosen["rate"]))
     ratio = boost_signal_to_noise(tasks, chosen["batch"], boost).median()
     assert ratio == pytest.approx(0.5, abs=0.05)
+def transfer_tasks(config, length):
+    """The downstream tasks of transfer at one T."""
+    options = config["transfer"]
+    seeds = [derive(config["seed"], "task", replicate) for replicate in range(32)]
+    draw = {"sampler": "balanced", "concentration": options["concentration"]}
+    shape = options["states"], length, options["sparsity"]
+    return Task.stack([Task.sample(*shape, seed, **draw) for seed in seeds])
+
+
+def test_transfer_meets_condition_c_three_times_over(config):
+    task = transfer_tasks(config, 5000)
+    ratio = task.transition_energy / task.stationary.square().sum(-1)
+    assert 2.5 < ratio.median() < 3.5
+    assert (ratio > 1).all()
+
+
+def test_the_one_step_may_take_the_samples_it_asks_for(config):
+    options = config["transfer"]
+    asked = start_samples(transfer_tasks(config, 5000)).median()
+    assert 1 <= options["one_step"]["steps"] * options["batch"] / asked < 1.1
+
+
+def test_scratch_may_grow_by_more_than_the_drift_needs(config):
+    growth = config["transfer"]["scratch"]["growth"]
+    for length in config["transfer"]["lengths"]:
+        drift = (length * transfer_tasks(config, length).attention_energy).log()
+        assert (drift < growth).all()

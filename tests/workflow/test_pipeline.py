@@ -6,7 +6,18 @@ from project import SMOKE
 TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
 SIMULATION = ["simulation_100", "simulation_500"]
 ON_CONVERGENCE = {"fig1_convergence", "fig3_signals", "fig4_similarity"}
-FIGURES = ON_CONVERGENCE | {"fig2_softmax_vs_linear", "fig5_vocabulary", "fig6_simulation"}
+FIGURES = ON_CONVERGENCE | {
+    "fig2_softmax_vs_linear",
+    "fig5_vocabulary",
+    "fig6_simulation",
+    "transfer",
+}
+TRANSFER_TABLES = {  # of the smoke settings
+    "pretrained",
+    "finetune_40",
+    *(f"{table}_{length}" for table in ("one_step", "scratch") for length in (40, 80)),
+    *(f"tasks_{length}" for length in (20, 40, 80)),
+}
 
 
 def of(settings, *rules):
@@ -21,6 +32,7 @@ NEEDS = {
     "fig5_vocabulary": {"fig5_vocabulary"} | VOCABULARY,
     "fig6_simulation": {"fig6_simulation", "tasks of check_100", "check"}
     | of(SIMULATION, "tasks", "simulation"),
+    "transfer": {"transfer", "transfer_tasks", "pretrain", "one_step", "finetune", "scratch"},
 }
 EVERYTHING = set().union(*NEEDS.values())
 TASKS = of([*TRAINING, *SIMULATION, "check_100", "attention"], "tasks")
@@ -41,6 +53,7 @@ def test_everything_is_made(smoke):
             for table in ("tasks", "simulation")
         ),
         *(f"check_100/{table}.parquet" for table in ("tasks", "check")),
+        *(f"transfer/{table}.parquet" for table in TRANSFER_TABLES),
     }
     assert {str(path.relative_to(results)) for path in results.rglob("*.parquet")} == tables
     assert {path.name for path in figures.iterdir()} == {
@@ -51,7 +64,8 @@ def test_everything_is_made(smoke):
         assert path.read_bytes().startswith(signature), path
     for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
         written = {path.stem for path in (results / kind).rglob(f"*.{suffix}")}
-        assert written >= FIGURES | {"tasks", "boost", "optimizers", "attention", "simulation"}
+        rules = {"tasks", "boost", "optimizers", "attention", "simulation", "pretrain"}
+        assert written >= FIGURES | rules | TRANSFER_TABLES - {"pretrained"}
     # Nothing outside the two folders: the full replication's outputs are safe from a smoke run.
     assert not (smoke.root / "results").exists()
     assert not (smoke.root / "figures").exists()
@@ -112,8 +126,14 @@ def test_kernel_code_retrains(done):
             {"simulation of simulation_500", "fig6_simulation"},
         ),
         ("check_100: {signal: 0.2}", {"check", "fig6_simulation"}),
-        ("tasks: {concentration: 2.0}", EVERYTHING),
-        ("log_interval: 4", EVERYTHING - TASKS),
+        ("transfer: {scratch: {growth: 1}}", {"scratch", "transfer"}),
+        ("transfer: {mixing: 0.1}", {"one_step", "finetune", "transfer"}),
+        ("transfer: {correlations: [0.8,-0.3]}", NEEDS["transfer"] - {"transfer_tasks", "scratch"}),
+        ("tasks: {concentration: 2.0}", EVERYTHING - NEEDS["transfer"]),
+        (
+            "log_interval: 4",
+            EVERYTHING - TASKS - {"transfer_tasks", "pretrain", "one_step"},
+        ),
         # Two values trade places.
         (
             "convergence: {batch: 10, boost: {steps: 16}}",

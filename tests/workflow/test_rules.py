@@ -17,7 +17,8 @@ RULES = {
 
 def test_rules_are_found():
     assert {"tasks", "boost", "optimizers", "attention", "simulation", "check"} < set(RULES)
-    assert len(RULES) == 12
+    assert {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"} < set(RULES)
+    assert len(RULES) == 18
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -56,7 +57,8 @@ def test_inputs_and_outputs_have_names(rule):
 
 
 def test_what_trains_takes_device_and_gpu_from_one_place():
-    for rule in ("boost", "optimizers", "attention", "check"):
+    training = "boost", "optimizers", "attention", "check"
+    for rule in (*training, "pretrain", "one_step", "finetune", "scratch"):
         assert "gpu=GPU," in RULES[rule]
         assert 'device=config["device"],' in RULES[rule]
         assert "--device {resources.device:q} --threads {threads}" in RULES[rule]

@@ -23,6 +23,9 @@ COUNTS = [
     "attention.batch",
     "simulation_100.particles",
     "check_100.trained",
+    "transfer.batch",
+    "transfer.pretrain.steps",
+    "transfer.one_step.steps",
 ]
 RATES = [
     "tasks.concentration",
@@ -32,6 +35,7 @@ RATES = [
     "attention.logit_rate",
     "simulation_500.rate",
     "check_100.rate",
+    "transfer.scratch.growth",
 ]
 
 
@@ -122,6 +126,12 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("convergence.optimizers.proximal.threshold", 1, "true or false"),
         ("simulation_100.penalty", -1, "at least 0"),
         ("check_100.signal", 1.5, "at most 1"),
+        ("transfer.mixing", 1.5, "at most 1"),
+        ("transfer.one_step.ratio", 1, "greater than 1"),
+        ("transfer.correlations", 0.5, "a list, as [1, 2]"),
+        ("transfer.correlations", [], "of length at least 1"),
+        ("transfer.lengths", [500], "of length at least 2"),
+        ("transfer.sparsity", 51, "at most the shortest T, 50"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
         ("results", "/tmp/results", FOLDER),
@@ -135,6 +145,34 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
 def test_fault_is_told_in_one_line(config, key, value, allowed):
     (line,) = find_faults(put(config, key, value))
     assert line == f"{key} is {value!r}; it must be {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("correlations", [0.5, 2], "transfer.correlations.1 is 2; it must be at most 1"),
+        ("correlations", [-1], "transfer.correlations.0 is -1; it must be greater than -1"),
+        (
+            "correlations",
+            [0.5, 0.5],
+            "transfer.correlations is [0.5, 0.5]; its entries must differ",
+        ),
+        (
+            "replicates",
+            [8, 8],
+            "transfer.replicates is [8, 8]; it must have an entry for each of transfer.lengths, "
+            "[500, 1500, 5000, 15000, 50000]",
+        ),
+        (
+            "curve_length",
+            600,
+            "transfer.curve_length is 600; it must be one of transfer.lengths, "
+            "[500, 1500, 5000, 15000, 50000]",
+        ),
+    ],
+)
+def test_faults_of_the_lists_of_transfer(config, key, value, told):
+    assert find_faults(put(config, f"transfer.{key}", value)) == [told]
 
 
 def test_missing_key_is_named(config):
@@ -248,6 +286,7 @@ def test_options():
         "--rate",
         "1e-05",
     ]
+    assert options({"correlation": [0.8, -0.3]}) == ["--correlation", "0.8", "-0.3"]
 
 
 def test_optimizer_options_do_not_depend_on_order(config):
