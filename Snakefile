@@ -34,9 +34,11 @@ include: "workflow/rules/optimizers.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:
     default_target: True
     input:
         expand("<figures>/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
+        rules.claims.output,

@@ -427,9 +427,12 @@ def c8(run: Run, states: pd.DataFrame, tasks: pd.DataFrame) -> Claim:
     ordered = tasks.sort_values(["replicate", "state"])
     count = ordered["replicate"].nunique()
     stationary = ordered["stationary"].to_numpy().reshape(count, -1)  # (R, N)
+    values, attentions = (
+        [columns[name][part] for name in ("linear", "softmax")] for part in (0, 1)
+    )
     alike = {
-        "attention": _cosine(*(columns[name][1] for name in columns), stationary, None),
-        "value": _cosine(*(columns[name][0] for name in columns), stationary, stationary),
+        "attention": _cosine(attentions, stationary, 1 / attentions[0].shape[-1]),
+        "value": _cosine(values, stationary, stationary[:, None, :]),
     }
     losses = {name: read.last(name, "excess_loss") for name in columns}
     nothing = read.curve("linear", "excess_loss")[1][:, 0]
@@ -470,15 +473,19 @@ def _last_columns(states: pd.DataFrame, optimizer: str) -> tuple[Array, Array]:
     return stack("value"), stack("attention")
 
 
-def _cosine(left: Array, right: Array, stationary: Array, centre: Array | None) -> Array:
-    """mu-cosine of two matrices given by columns (R, N, K) less a centre (R, K), or 1/K."""
-    offset = 1 / left.shape[-1] if centre is None else centre[:, None, :]
-    left, right = left - offset, right - offset
+def _cosine(matrices: Sequence[Array], stationary: Array, centre: Array | float) -> Array:
+    """mu-cosine of two matrices given by columns, (R, N, K) each, less what they share.
+
+    The least there is, -1, where a run has diverged.
+    """
+    left, right = (matrix - centre for matrix in matrices)
 
     def inner(a: Array, b: Array) -> Array:
-        return (stationary * (a * b).sum(-1)).sum(-1)
+        return np.asarray((stationary * (a * b).sum(-1)).sum(-1))
 
-    return inner(left, right) / np.sqrt(inner(left, left) * inner(right, right))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine = inner(left, right) / np.sqrt(inner(left, left) * inner(right, right))
+    return np.where(np.isfinite(cosine), cosine, -1.0)
 
 
 # --- C9 and C10: from scratch, and after pretraining ----------------------------------

@@ -102,6 +102,7 @@ class Rule:
     reach: float | None = None
 
     def __post_init__(self) -> None:
+        """Refuse bounds that nothing meets, and a reach without a side."""
         if not self.above < self.below:
             raise ValueError(f"no interval lies above {self.above} and below {self.below}")
         if self.reach is not None and np.isfinite(self.above) == np.isfinite(self.below):
@@ -122,6 +123,7 @@ class Rule:
         return estimate >= self.reach if np.isfinite(self.above) else estimate <= self.reach
 
     def __str__(self) -> str:
+        """The rule in words, as the table tells it."""
         if np.isfinite(self.above) and np.isfinite(self.below):
             return f"interval between {self.above:g} and {self.below:g}"
         if np.isfinite(self.above):
