@@ -26,8 +26,9 @@ shown*. What stands *beside* decides nothing.
 *Positive runs* are those with both signals positive at the end of Stage 1, which is before the
 optimisers part. Where a statistic is over them alone, the same over all runs stands beside it.
 A run that diverged counts as infinitely far. *Normalised* solutions are rounded, with V fitted
-on the population loss; "knowing nothing" is the start of training, at the distances √K_P and
-√K_Q from the ground truth."""
+on the population loss; that gives P exactly even where A has learnt nothing, so a normalised V
+decides nothing. "Knowing nothing" is the start of training, at the distances √K_P and √K_Q from
+the ground truth."""
 
 
 def render(claims: pd.DataFrame, figures: str) -> str:
@@ -90,15 +91,19 @@ def _details(rows: pd.DataFrame) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for _, row in rows.iterrows():
+        here, everywhere = (
+            f"{_interval(row, prefix)} | {row[f'{prefix}replicates']}" for prefix in ("", "all_")
+        )
         lines.append(
-            f"| {row['statistic']} | {_interval(row)} | {row['replicates']} "
-            f"| {_interval(row, 'all_')} | {row['all_replicates']} "
+            f"| {row['statistic']} | {here} "
+            f"| {everywhere if everywhere != here else 'same | same'} "
             f"| {row['rule']} | {row['outcome']} |"
         )
     return "\n".join(lines)
 
 
 def _interval(row: pd.Series, prefix: str = "") -> str:
+    """``estimate [low, high]``."""
     estimate, low, high = (_number(row[f"{prefix}{name}"]) for name in ("estimate", "low", "high"))
     return f"{estimate} [{low}, {high}]"
 
