@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scb.claims.verdict import Claim, Part, Rule, Statistic, judge, median, share
+from scb.claims.verdict import Claim, Part, Rule, Statistic, exponent, judge, median, share
 from scb.runs import Array, Run
 
 LOWER = Rule(below=1, reach=0.9)
@@ -35,6 +35,8 @@ DOUBLE = Rule(above=2)
 DOMINATES = Rule(above=1)
 IMPROVES = Rule(above=0, reach=0.01)  # of a cosine
 NOT_WORSE = Rule(above=-0.01)  # of a cosine
+# For T near 1000 even log(T)^2 grows like T to the power 2 / log 1000 = 0.3 only.
+POLYNOMIAL, NOT_POLYNOMIAL = Rule(above=0.5), Rule(below=0.5)
 ALIKE = Rule(above=0.9)  # of a cosine: four fifths of the squared norm are shared
 
 SYMBOLS = {"value": ("V", "P", "K_P"), "attention": ("A", "Q", "K_Q")}
@@ -500,14 +502,21 @@ def _cosine(matrices: Sequence[Array], stationary: Array, centre: Array | float)
 # --- C9 and C10: from scratch, and after pretraining ----------------------------------
 
 
-def c9(run: Run) -> Claim:
-    """A slow, sample-hungry first stage, then a fast one; of the convergence run."""
+def c9(run: Run, transfer: pd.DataFrame) -> Claim:
+    """A slow, sample-hungry first stage, then a fast one.
+
+    Parameters
+    ----------
+    run : Run
+        The convergence run.
+    transfer : DataFrame
+        Of `scb.tables.TRANSFER`; its runs from scratch tell what Stage 1 needs as T grows.
+    """
     read = Reading(run)
-    steps, start = read.curve("boost", "value_signal")
-    mean = (start[:, -1] + read.last("boost", "attention_signal")) / 2
+    steps, value = read.curve("boost", "value_signal")
+    mean = (value[:, -1] + read.last("boost", "attention_signal")) / 2
     last = (read.last("proximal", "value_signal") + read.last("proximal", "attention_signal")) / 2
-    slow = mean / steps[-1]
-    fast = (last - mean) / (run.last - steps[-1])
+    slow, fast = mean / steps[-1], (last - mean) / (run.last - steps[-1])
     return Claim(
         "C9",
         "Training from scratch has a slow, sample-hungry first stage, with signals near 0.1 at "
@@ -525,8 +534,82 @@ def c9(run: Run) -> Claim:
                 DOUBLE,
                 **read.among_positive(ratio(fast, slow)),
             ),
+            Part(
+                f"exponent in T of the samples until {_GOAL}, from scratch",
+                POLYNOMIAL,
+                exponent(*samples_needed(transfer, "scratch")),
+            ),
         ],
     )
+
+
+def c10(pretrained: pd.DataFrame, transfer: pd.DataFrame) -> Claim:
+    """Pretraining replaces Stage 1, at a cost that hardly grows with T.
+
+    The correlation is the least for which the paper's condition ``<P_hat, P>_mu - |mu|^2 >=
+    |mu|^2`` holds in half of the replicates, or the largest if it holds for none.
+
+    Parameters
+    ----------
+    pretrained, transfer : DataFrame
+        Of `scb.tables.PRETRAINED` and `scb.tables.TRANSFER`.
+    """
+    overlap = pretrained.groupby("correlation")["overlap_ratio"].median()
+    known = sorted(transfer.loc[transfer["start"] == "transfer", "correlation"].unique())
+    correlation = next((rho for rho in known if overlap[rho] >= 1), known[-1])
+    sizes, scratch = samples_needed(transfer, "scratch")
+    its_sizes, its = samples_needed(transfer, "transfer", correlation)
+    both = sorted(set(sizes) & set(its_sizes))[-1]
+    there, here = scratch[:, sizes == both][:, 0], its[:, its_sizes == both][:, 0]
+    label = f"P̂ with correlation {correlation:g}"
+    return Claim(
+        "C10",
+        "A pretrained model with nontrivial correlation skips the first stage: the samples that "
+        "it needs do not grow polynomially in T.",
+        "transfer",
+        [
+            Part(
+                f"exponent in T of the samples until {_GOAL}, {label}",
+                NOT_POLYNOMIAL,
+                exponent(its_sizes, its),
+            ),
+            Part(
+                f"samples until {_GOAL}, from scratch / {label}, T = {both:g}",
+                DOUBLE,
+                median(ratio(there, here)),
+            ),
+        ],
+    )
+
+
+_GOAL = "normalised ‖A−Q‖_μ < ‖Q‖_μ / 10"
+
+
+def samples_needed(
+    transfer: pd.DataFrame, start: str, correlation: float | None = None
+) -> tuple[Array, Array]:
+    """Samples until the normalised A is close to Q, for every T.
+
+    Parameters
+    ----------
+    transfer : DataFrame
+        Of `scb.tables.TRANSFER`.
+    start : str
+    correlation : float, optional
+        None for all rows of that start.
+
+    Returns
+    -------
+    (Array of shape (S,), Array of shape (R, S))
+        Lengths, and counts: infinite where a run never came close, NaN where there is none.
+    """
+    rows = transfer[transfer["start"] == start]
+    if correlation is not None:
+        rows = rows[rows["correlation"] == correlation]
+    close = rows["normalised_attention_distance"] < rows["pattern_norm"] / 10
+    samples = rows["samples"].astype(np.float64).where(close & ~rows["diverged"], np.inf)
+    counts = samples.groupby([rows["replicate"], rows["length"]]).min().unstack()
+    return counts.columns.to_numpy(np.float64), counts.to_numpy(np.float64)
 
 
 # --- C11: large batches ---------------------------------------------------------------

@@ -22,6 +22,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from scb.runs import Array
+from scb.scaling import fit_power_law
+
 FAMILY = 0.95
 """Confidence that all intervals of one table hold at once."""
 
@@ -84,6 +87,25 @@ def share(flags: ArrayLike) -> Statistic:
     return estimate
 
 
+def exponent(sizes: Array, counts: Array) -> Statistic:
+    """Exponent of the power law of median counts, with its bootstrap interval.
+
+    Parameters
+    ----------
+    sizes : array, shape (S,)
+    counts : array, shape (R, S)
+        Infinite where censored, NaN where not run (`scb.scaling.fit_power_law`).
+    """
+
+    def estimate(confidence: float) -> Estimate:
+        # Enough resamples for a tail that thin.
+        resamples = int(np.ceil(10 / (1 - confidence)))
+        law = fit_power_law(sizes, counts, level=confidence, resamples=resamples)
+        return Estimate(law.exponent, law.low, law.high, len(counts))
+
+    return estimate
+
+
 @dataclass(frozen=True)
 class Rule:
     """Where the interval of a shown part lies.
@@ -110,11 +132,10 @@ class Rule:
 
     def outcome(self, found: Estimate) -> str:
         """`SHOWN`, `NOT_SHOWN` or `CONTRADICTED`."""
-        if found.high <= self.above or found.low >= self.below:
+        lower, upper = np.isfinite(self.above), np.isfinite(self.below)
+        if (lower and found.high <= self.above) or (upper and found.low >= self.below):
             return CONTRADICTED
-        inside = (self.above == -np.inf or found.low > self.above) and (
-            self.below == np.inf or found.high < self.below
-        )
+        inside = not ((lower and found.low <= self.above) or (upper and found.high >= self.below))
         return SHOWN if inside and self._reached(found.estimate) else NOT_SHOWN
 
     def _reached(self, estimate: float) -> bool:

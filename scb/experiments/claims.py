@@ -47,7 +47,6 @@ def claims(paths: Sequence[Path]) -> list[Claim]:
             tables.read(table["attention/attention_state"], tables.STATES),
             tables.read(table["attention/tasks"], tables.TASKS),
         ),
-        rules.c9(convergence),
         rules.c11(*plain("population"), *plain("convergence")),
         *rules.beyond(convergence),
     ]

@@ -16,8 +16,8 @@ RULES = {
 
 
 def test_rules_are_found():
-    assert {"tasks", "boost", "optimizers", "attention", "simulation"} < set(RULES)
-    assert len(RULES) == 11
+    assert {"tasks", "boost", "optimizers", "attention", "simulation", "claims"} < set(RULES)
+    assert len(RULES) == 12
 
 
 @pytest.mark.parametrize("rule", RULES)
