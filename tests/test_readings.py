@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from scb import Task
-from scb.population import balancing_penalty, largest_stable_rate, trajectory
+from scb.population import balancing_penalty, boost_signal_to_noise, largest_stable_rate, trajectory
 from scb.seeds import derive
 
 
@@ -92,3 +92,19 @@ def test_penalties_of_figure_5_keep_the_papers_scaling(config):
         scaled = printed * (energy[states] / 3**-3) / (energy[3] * states**3)
         chosen = config[f"vocabulary_{states}"]["optimizers"]["proximal"]["penalty"]
         assert chosen == pytest.approx(one_digit(scaled)), states
+
+
+def test_noise_leaves_large_batches_on_the_population_path(config):
+    chosen = config["population"]
+    tasks, rate = tasks_of(config, "population"), chosen["boost"]["rate"]
+
+    def ratio(tasks, batch):
+        return float(boost_signal_to_noise(tasks, batch, rate).median())
+
+    assert round(ratio(tasks, chosen["batch"])) == 20
+    path = trajectory(tasks, [rate] * chosen["boost"]["steps"])
+    assert (path[600] > 0.95).all()
+    # What is said of T = 5000.
+    paper = tasks_of(config, "convergence")
+    assert round(ratio(paper, 64), 1) == 0.1
+    assert round(ratio(paper, 16384), 1) == 1.5
