@@ -113,3 +113,25 @@ def read_states(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
     value = torch.from_numpy(np.stack(frame["value"].to_list())).reshape(*shape, -1)
     columns = torch.from_numpy(np.stack(frame["attention"].to_list())).reshape(*shape, -1)
     return optimizers, int(frame["step"].iloc[0]), value.mT, columns
+
+
+def read_pretrained(path: Path, tasks: Task) -> tuple[list[float], Tensor]:
+    """Correlations and learned V, (C, R, N, N), of a table of `tables.PRETRAINED`.
+
+    There may be more pretrained replicates than tasks: the first are taken.
+    """
+    frame = tables.read(path, tables.PRETRAINED)
+    replicates, states = tasks.stationary.shape
+    frame = frame[frame["replicate"] < replicates]
+    correlations = list(dict.fromkeys(frame["correlation"].tolist()))
+    frame = frame.sort_values(["replicate", "state"])
+    stacked = np.stack(
+        [np.stack(frame[frame["correlation"] == rho]["value"]) for rho in correlations]
+    )
+    if stacked.shape != (len(correlations), replicates * states, states):
+        raise ValueError(f"{path}: not pretrained for the states and replicates of the tasks")
+    value = torch.from_numpy(stacked).reshape(-1, replicates, states, states).mT
+    drift = ((value @ tasks.stationary[..., None]).squeeze(-1) - tasks.stationary).abs().max()
+    if drift > 1e-4:
+        raise ValueError(f"{path}: pretrained with another mu than that of the tasks")
+    return correlations, value
