@@ -1,7 +1,8 @@
 """Transfer as in Theorem 4.1: the one step, then Stage 2, at every correlation.
 
 The one step takes as many samples as `scb.transfer.start_samples` asks for. Stage 2 goes on
-with the next ones, at half the rate of training from scratch, as figure 1 halves it.
+with the next ones, at the rate of Stage 2 from scratch, for as many steps as let its signals grow
+by a set exponent.
 """
 
 import math
@@ -29,14 +30,14 @@ def main(options: Arguments) -> None:
     """Start, train, log and write."""
     device = set_up(options)
     tasks = Task.load(options.tasks)
-    correlations, pretrained = read_pretrained(options.pretrained, tasks)
+    pretrained, told = read_pretrained(options.pretrained, tasks)
     tasks = tasks.to(device)
     model = start_model(tasks, pretrained.to(device), options.mixing)
-    curves = TransferCurves(tasks, "transfer", correlations)
+    curves = TransferCurves(tasks, "transfer", told["correlations"])
     stream = stream_of(tasks, options.seed)
     first = math.ceil(start_samples(tasks).max().item() / options.batch)
     rate = largest_stable_rate(tasks, options.batch) / 2  # (R,)
-    steps = max(first + 1, math.ceil(options.growth / rate.median().item()))
+    steps = first + math.ceil(options.growth / (rate.median().item() / 2))
 
     def observe(step: int) -> None:
         if step % options.log_interval == 0 or step in (first, steps):
@@ -51,13 +52,16 @@ def main(options: Arguments) -> None:
     optimizers = proximal_stage(tasks, model, rate / 2, penalty)
     train(model, optimizers, stream, range(first, steps), options.batch, observe)
     observe(steps)
-    setting = tables.setting(options.tasks) | {
-        "batch": options.batch,
-        "mixing": options.mixing,
-        "correlations": correlations,
-        "start_samples": first * options.batch,
-        "budget": steps * options.batch,
-    }
+    setting = (
+        tables.setting(options.tasks)
+        | told
+        | {
+            "batch": options.batch,
+            "mixing": options.mixing,
+            "start_samples": first * options.batch,
+            "budget": steps * options.batch,
+        }
+    )
     tables.write(curves.frame(), options.curves, tables.TRANSFER, setting)
 
 
@@ -66,7 +70,7 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--pretrained", type=Path, required=True)
     parser.add_argument("--mixing", type=float, required=True, help="theta")
-    parser.add_argument("--growth", type=float, required=True, help="last step times eta")
+    parser.add_argument("--growth", type=float, required=True, help="steps of Stage 2 times eta")
     parser.add_argument("--curves", type=Path, required=True, help="output")
     parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
     parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")

@@ -18,12 +18,12 @@ def main(options: Arguments) -> None:
     """Average, log the step at numbers of batches that grow by a fixed ratio, and write."""
     device = set_up(options)
     tasks = Task.load(options.tasks)
-    correlations, pretrained = read_pretrained(options.pretrained, tasks)
+    pretrained, told = read_pretrained(options.pretrained, tasks)
     tasks = tasks.to(device)
     model = start_model(tasks, pretrained.to(device), options.mixing)
     penalty = start_penalty(tasks, options.mixing)
     mean = MeanGradient(model.columns)
-    curves = TransferCurves(tasks, "one_step", correlations)
+    curves = TransferCurves(tasks, "one_step", told["correlations"])
     due = 1.0
 
     def observe(step: int) -> None:
@@ -37,12 +37,15 @@ def main(options: Arguments) -> None:
     stream = stream_of(tasks, options.seed)
     train(model, [mean], stream, range(options.steps), options.batch, observe)
     observe(options.steps)
-    setting = tables.setting(options.tasks) | {
-        "batch": options.batch,
-        "mixing": options.mixing,
-        "correlations": correlations,
-        "budget": options.steps * options.batch,
-    }
+    setting = (
+        tables.setting(options.tasks)
+        | told
+        | {
+            "batch": options.batch,
+            "mixing": options.mixing,
+            "budget": options.steps * options.batch,
+        }
+    )
     tables.write(curves.frame(), options.curves, tables.TRANSFER, setting)
 
 
