@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from scb.algorithm import normalise
 from scb.metrics import DIVERGED, AttentionStatistics, bayes_loss, measure
-from scb.tables import MEASURED
+from scb.tables import MEASURED, TRANSFER_METRICS
 from scb.task import Task
+from scb.transfer import support_found
 
 
 class Curves:
@@ -67,10 +70,7 @@ class Curves:
         ``diverged`` is true.
         """
         logged = torch.stack(self._rows, dim=1).cpu().numpy()  # (metric, step, G, R)
-        distances = logged[[MEASURED.index(f"{part}_distance") for part in ("value", "attention")]]
-        with np.errstate(invalid="ignore"):
-            beyond = ~(distances <= DIVERGED).all(0)  # (step, G, R)
-        diverged = np.logical_or.accumulate(beyond, axis=0)
+        diverged = _diverged(logged, MEASURED)
         index = np.indices(diverged.shape).reshape(3, -1)
         frame = pd.DataFrame(
             {
@@ -85,3 +85,75 @@ class Curves:
             frame[name] = np.where(diverged, np.nan, metric).ravel()
         frame["bayes_loss"] = bayes_loss(self._task).cpu().numpy()[index[2]]
         return frame.sort_values(["optimizer", "replicate", "step"], ignore_index=True)
+
+
+class TransferCurves:
+    """Collects `scb.tables.TRANSFER_METRICS` of C runs and R replicates, on their device.
+
+    Parameters
+    ----------
+    task : Task of R replicates
+    start : str
+        Of `scb.tables.STARTS`.
+    correlations : sequence of C floats or None
+        Of each run's pretraining; None from scratch.
+    """
+
+    def __init__(self, task: Task, start: str, correlations: Sequence[float | None]) -> None:
+        self._task, self._start, self._correlations = task, start, tuple(correlations)
+        self._samples: list[int] = []
+        self._rows: list[Tensor] = []
+
+    @torch.no_grad()
+    def record(
+        self, samples: int, value: Tensor, columns: Tensor, ranked: Tensor | None = None
+    ) -> None:
+        """Log an iterate after so many samples; no host synchronisation.
+
+        Parameters
+        ----------
+        samples : int
+        value : Tensor, shape (C, R, N, N)
+        columns : Tensor, shape (C, R, N, T)
+        ranked : Tensor of the same shape, optional
+            What the support is sought in, if not in ``columns``.
+        """
+        measured = measure(self._task, value, AttentionStatistics.of(self._task, columns))
+        normalised = measure(self._task, *normalise(self._task, columns))
+        measured["normalised_attention_distance"] = normalised["attention_distance"]
+        sought = columns if ranked is None else ranked
+        measured["support"] = support_found(self._task, sought)
+        shape = len(self._correlations), len(self._task.seeds)
+        self._samples.append(samples)
+        self._rows.append(torch.stack([measured[name].expand(shape) for name in TRANSFER_METRICS]))
+
+    def frame(self) -> pd.DataFrame:
+        """Everything logged, in the columns of `scb.tables.TRANSFER`."""
+        logged = torch.stack(self._rows, dim=1).cpu().numpy()  # (metric, step, C, R)
+        diverged = _diverged(logged, TRANSFER_METRICS)
+        index = np.indices(diverged.shape).reshape(3, -1)
+        task = self._task
+        pattern_norm = (task.attention_energy + 1 / task.length).sqrt().cpu().numpy()
+        frame = pd.DataFrame(
+            {
+                "start": self._start,
+                "correlation": np.array(self._correlations, dtype=np.float64)[index[1]],
+                "replicate": index[2].astype(np.int32),
+                "length": task.length,
+                "samples": np.array(self._samples, dtype=np.int64)[index[0]],
+                "diverged": diverged.ravel(),
+            }
+        )
+        for name, metric in zip(TRANSFER_METRICS, logged, strict=True):
+            frame[name] = np.where(diverged, np.nan, metric).ravel()
+        frame["pattern_norm"] = pattern_norm[index[2]]
+        frame["bayes_loss"] = bayes_loss(task).cpu().numpy()[index[2]]
+        return frame.sort_values(["correlation", "replicate", "samples"], ignore_index=True)
+
+
+def _diverged(logged: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which runs have diverged at each step, (step, ., R), from the metrics ``names`` first."""
+    distances = logged[[names.index(f"{part}_distance") for part in ("value", "attention")]]
+    with np.errstate(invalid="ignore"):
+        beyond = ~(distances <= DIVERGED).all(0)
+    return np.logical_or.accumulate(beyond, axis=0)

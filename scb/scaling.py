@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+FOUND = 0.95
+"""A support counts as found once this share of its entries is."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,28 @@ def first_reached(counts: ArrayLike, reached: ArrayLike) -> Array:
     reached = np.asarray(reached, bool)
     first = np.asarray(counts, np.float64)[reached.argmax(-1)]
     return np.where(reached.any(-1), first, np.inf)
+
+
+def samples_needed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Samples after which the support was first found, of runs of `scb.tables.TRANSFER`.
+
+    Found is a ``support`` of at least `FOUND`: of the N Q entries of the pattern, 95% are
+    among the Q largest of their column. The rule was set before any result was seen.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Rows of one start and one correlation.
+
+    Returns
+    -------
+    DataFrame
+        A row per replicate and a column per T, for `fit_power_law`: infinite where the
+        support was not found within the budget, NaN where the replicate was not run.
+    """
+    found = runs[runs["support"] >= FOUND].groupby(["replicate", "length"])["samples"].min()
+    every = pd.MultiIndex.from_frame(runs[["replicate", "length"]].drop_duplicates())
+    return found.reindex(every, fill_value=np.inf).astype(float).unstack("length").sort_index()
 
 
 def fit_power_law(

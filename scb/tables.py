@@ -91,6 +91,54 @@ STATES: pa.Schema = pa.schema(
 """One row per optimizer, replicate and state k: optimizer, replicate, step, state,
 value (list: column k of V), attention (list: column k of A)."""
 
+PRETRAINED: pa.Schema = pa.schema(
+    _required(
+        correlation=pa.float64(),
+        replicate=pa.int32(),
+        achieved=pa.float64(),
+        learned=pa.float64(),
+        energy_ratio=pa.float64(),
+        overlap_ratio=pa.float64(),
+        drift=pa.float64(),
+        state=pa.int32(),
+        transition=_FLOATS,
+        value=_FLOATS,
+    )
+)
+"""One row per correlation asked for, replicate and state k: the correlation of P_hat with P
+achieved, and that of the learned V with it; energy_ratio, overlap_ratio and drift of P_hat
+(see `scb.transfer.Conditions`); column k of P_hat and of the V learned by pretraining."""
+
+STARTS: tuple[str, ...] = ("one_step", "transfer", "scratch")
+"""How a run of `TRANSFER` began: the one step alone, at every number of samples; the one
+step and then Stage 2; the paper's own start."""
+
+TRANSFER_METRICS: tuple[str, ...] = (
+    "support",
+    "attention_signal",
+    "value_signal",
+    "attention_distance",
+    "value_distance",
+    "normalised_attention_distance",
+    "test_loss",
+)
+"""What is measured of a transfer run: `scb.transfer.support_found`, then some of `MEASURED`."""
+
+TRANSFER: pa.Schema = pa.schema(
+    [
+        *_required(start=pa.string()),
+        pa.field("correlation", pa.float64()),
+        *_required(
+            replicate=pa.int32(), length=pa.int64(), samples=pa.int64(), diverged=pa.bool_()
+        ),
+        *(pa.field(name, pa.float64()) for name in TRANSFER_METRICS),
+        *_required(pattern_norm=pa.float64(), bayes_loss=pa.float64()),
+    ]
+)
+"""One row per run and number of samples seen: start (of `STARTS`), correlation asked for
+(null from scratch), replicate, length T, samples, diverged, `TRANSFER_METRICS` (null once
+diverged), pattern_norm (|Q|_mu) and bayes_loss. The *budget* of a run is its last row."""
+
 
 CLAIMS: pa.Schema = pa.schema(
     [

@@ -457,18 +457,6 @@ def test_transfer_that_shows_nothing():
     assert outcomes(rules.c10(PRETRAINED, rows), 10) == [CONTRADICTED] * 3
 
 
-def test_samples_needed_are_infinite_where_the_support_was_never_found():
-    rows = transferred((50, 1), (1e9, 0))
-    rows.loc[rows["replicate"] == 1, "diverged"] = True
-    sizes, counts = rules.samples_needed(rows, "scratch")
-    assert sizes.tolist() == [100, 500, 2500]
-    assert np.isinf(counts[1]).all()
-    assert np.isfinite(np.delete(counts, 1, axis=0)).all()
-    rows = rows[(rows["length"] < 2500) | (rows["replicate"] > 3)]
-    assert np.isnan(rules.samples_needed(rows, "scratch")[1][:4, 2]).all()
-    assert np.isinf(rules.samples_needed(rows[rows["correlation"] == 0.5], "one_step")[1][4:]).all()
-
-
 def test_slow_first_stage(good):
     late = make_run(boost=lambda steps, spread: stage_1(steps, 0.01 * spread))
     rows = transferred((50, 1), (50, 0))

@@ -1,11 +1,12 @@
 """Power laws: exact ones recovered, noise covered, censored replicates counted."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scb.scaling import first_reached, fit_power_law
+from scb.scaling import first_reached, fit_power_law, samples_needed
 
 SIZES = np.array([500.0, 1500.0, 5000.0, 15000.0, 50000.0])
 
@@ -87,6 +88,17 @@ def test_a_bound_on_the_exponent_survives_censoring():
 def test_first_reached():
     reached = [[False, True, False, True], [False] * 4, [True] * 4]
     np.testing.assert_array_equal(first_reached([1, 2, 4, 8], reached), [2, np.inf, 1])
+
+
+def test_samples_needed_tells_censored_from_not_run():
+    runs = pd.DataFrame(
+        [(r, 50, n, s) for r, s in ((0, 0.2), (1, 0.9)) for n, s in ((1, s), (2, s + 0.05))]
+        + [(0, 90, n, s) for n, s in ((1, 0.0), (3, 1.0), (4, 0.9))],
+        columns=["replicate", "length", "samples", "support"],
+    )
+    needed = samples_needed(runs)
+    assert list(needed.columns) == [50, 90]
+    np.testing.assert_array_equal(needed, [[np.inf, 3], [2, np.nan]])
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ CLAIMED = (
     "simulation_100",
     "simulation_500",
     "population",
+    "transfer",
 )
 """Sections whose results the claims are judged by."""
 
@@ -93,12 +94,14 @@ _TYPES = {
     "boolean": "true or false",
     "string": "a string",
     "object": "a mapping of settings",
+    "array": "a list, as [1, 2]",
 }
 _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
     "exclusiveMinimum": "greater than",
     "exclusiveMaximum": "less than",
+    "minItems": "of length at least",
 }
 
 
@@ -122,6 +125,8 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             yield f"{key} is {_show(value)}; it must be {_TYPES[rule]}{_hint(value, rule)}"
         case "enum":
             yield f"{key} is {_show(value)}; it must be one of {', '.join(map(str, rule))}"
+        case "uniqueItems":
+            yield f"{key} is {_show(value)}; its entries must differ"
         case "pattern":
             # The schema says in words what the pattern allows.
             yield f"{key} is {_show(value)}; it must be {error.schema['description']}"
@@ -158,6 +163,24 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         boost = setting.get("boost", {}).get("steps", 0)
         if boost > steps:
             yield f"{name}.boost.steps is {boost}; it must be at most {name}.steps, {steps}"
+    yield from _transfer_relations(config["transfer"])
+
+
+def _transfer_relations(setting: Mapping[str, Any]) -> Iterator[str]:
+    lengths, sparsity = setting["lengths"], setting["sparsity"]
+    if len(setting["replicates"]) != len(lengths):
+        yield (
+            f"transfer.replicates is {setting['replicates']}; it must have an entry for each of "
+            f"transfer.lengths, {lengths}"
+        )
+    if setting["curve_length"] not in lengths:
+        yield (
+            f"transfer.curve_length is {setting['curve_length']}; it must be one of "
+            f"transfer.lengths, {lengths}"
+        )
+    shortest = min(*lengths, setting["pretrain"]["length"])
+    if sparsity > shortest:
+        yield f"transfer.sparsity is {sparsity}; it must be at most the shortest T, {shortest}"
 
 
 def _folders(config: Mapping[str, Any]) -> Iterator[str]:
@@ -181,11 +204,17 @@ def look_up(config: Mapping[str, Any], key: str) -> Any:
 
 
 def options(values: Mapping[str, Any]) -> list[str]:
-    """Words of a command line: ``{"log_interval": 10}`` gives ``--log-interval 10``."""
+    """Words of a command line: ``{"log_interval": 10}`` gives ``--log-interval 10``.
+
+    A list gives a word for each of its entries.
+    """
     return [
         word
         for name, value in values.items()
-        for word in (f"--{name.replace('_', '-')}", str(value))
+        for word in (
+            f"--{name.replace('_', '-')}",
+            *map(str, value if isinstance(value, list) else [value]),
+        )
     ]
 
 

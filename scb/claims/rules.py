@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from scb.claims.verdict import Claim, Part, Rule, Statistic, exponent, judge, median, share
 from scb.runs import Array, Run
+from scb.scaling import FOUND, samples_needed
 
 LOWER = Rule(below=1, reach=0.9)
 HIGHER = Rule(above=1, reach=1.1)
@@ -537,7 +538,7 @@ def c9(run: Run, transfer: pd.DataFrame) -> Claim:
             Part(
                 f"exponent in T of the samples until {_GOAL}, from scratch",
                 POLYNOMIAL,
-                exponent(*samples_needed(transfer, "scratch")),
+                _from_scratch(transfer),
             ),
         ],
     )
@@ -558,8 +559,8 @@ def c10(pretrained: pd.DataFrame, transfer: pd.DataFrame) -> Claim:
     overlap = pretrained.groupby("correlation")["overlap_ratio"].median()
     correlation = next((rho for rho in overlap.index if overlap[rho] >= 1), overlap.index[-1])
     of_it = transfer[transfer["correlation"] == correlation]
-    sizes, step = samples_needed(of_it, "one_step")
-    scratch_sizes, scratch = samples_needed(transfer, "scratch")
+    sizes, step = _needed(of_it[of_it["start"] == "one_step"])
+    scratch_sizes, scratch = _needed(transfer[transfer["start"] == "scratch"])
     tuned = of_it[of_it["start"] == "transfer"]
     length = tuned["length"].max()
     saved = ratio(scratch[:, scratch_sizes == length], step[:, sizes == length])[:, 0]
@@ -594,28 +595,18 @@ def c10(pretrained: pd.DataFrame, transfer: pd.DataFrame) -> Claim:
     )
 
 
-_GOAL = "the support of Q is found"
-
-
-def samples_needed(transfer: pd.DataFrame, start: str) -> tuple[Array, Array]:
-    """Samples until the Q largest entries of every column of A are the support of Q.
-
-    Parameters
-    ----------
-    transfer : DataFrame
-        Of `scb.tables.TRANSFER`, of one correlation.
-    start : str
-
-    Returns
-    -------
-    (Array of shape (S,), Array of shape (R, S))
-        Lengths, and counts: infinite where a run never found it, NaN where there is no run.
-    """
-    rows = transfer[transfer["start"] == start]
-    found = (rows["support"] >= 1) & ~rows["diverged"]
-    samples = rows["samples"].astype(np.float64).where(found, np.inf)
-    counts = samples.groupby([rows["replicate"], rows["length"]]).min().unstack()
+def _needed(runs: pd.DataFrame) -> tuple[Array, Array]:
+    """Lengths (S,) and samples until the support is found (R, S), of runs of one kind."""
+    counts = samples_needed(runs)
     return counts.columns.to_numpy(np.float64), counts.to_numpy(np.float64)
+
+
+def _from_scratch(transfer: pd.DataFrame) -> Statistic:
+    """Exponent in T of the samples that training from scratch needs."""
+    return exponent(*_needed(transfer[transfer["start"] == "scratch"]))
+
+
+_GOAL = f"{FOUND:.0%} of the support of Q is found"
 
 
 # --- C11: large batches ---------------------------------------------------------------
@@ -742,7 +733,7 @@ def beyond(run: Run, transfer: pd.DataFrame) -> list[Claim]:
                 Part(
                     f"exponent in T of the samples until {_GOAL}, from scratch",
                     Rule(below=2),
-                    exponent(*samples_needed(transfer, "scratch")),
+                    _from_scratch(transfer),
                 )
             ],
             paper=False,

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from scb import tables
 from scb.claims import rules
 from scb.claims.markdown import render
@@ -38,6 +40,12 @@ def claims(paths: Sequence[Path]) -> list[Claim]:
         return run, trajectory(task, [run["boost_rate"]] * run["boost_steps"]).numpy()
 
     convergence = trained("convergence")
+    pretrained = tables.read(table["transfer/pretrained"], tables.PRETRAINED)
+    transfer = pd.concat(
+        tables.read(path, tables.TRANSFER)
+        for name, path in table.items()
+        if name.startswith("transfer/") and name != "transfer/pretrained"
+    )
     return [
         *rules.convergence(convergence),
         rules.c6([trained(f"vocabulary_{states}") for states in (3, 10, 20)]),
@@ -47,8 +55,10 @@ def claims(paths: Sequence[Path]) -> list[Claim]:
             tables.read(table["attention/attention_state"], tables.STATES),
             tables.read(table["attention/tasks"], tables.TASKS),
         ),
+        rules.c9(convergence, transfer),
+        rules.c10(pretrained, transfer),
         rules.c11(*plain("population"), *plain("convergence")),
-        *rules.beyond(convergence),
+        *rules.beyond(convergence, transfer),
     ]
 
 

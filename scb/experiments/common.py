@@ -116,3 +116,27 @@ def read_states(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
         return torch.from_numpy(flat).view(len(optimizers), replicates, states, -1)
 
     return optimizers, table["step"][0].as_py(), rows("value").mT, rows("attention")
+
+
+def read_pretrained(path: Path, tasks: Task) -> tuple[Tensor, dict[str, Any]]:
+    """Learned V, (C, R, N, N), of a table of `tables.PRETRAINED`, and what to say of it.
+
+    There may be more pretrained replicates than tasks: the first are taken. Said are the
+    correlations asked for, the least and the largest that V has with P, and ``kappa / |mu|^2``.
+    """
+    frame = tables.read(path, tables.PRETRAINED)
+    replicates, states = tasks.stationary.shape
+    frame = frame[frame["replicate"] < replicates].sort_values(["replicate", "state"])
+    correlations = tables.setting(path)["correlations"]
+    parts = [frame[frame["correlation"] == correlation] for correlation in correlations]
+    if any(len(part) != replicates * states for part in parts):
+        raise ValueError(f"{path}: not pretrained for the states and replicates of the tasks")
+    stacked = np.stack([np.stack(part["value"].to_list()) for part in parts])
+    value = torch.from_numpy(stacked).reshape(-1, replicates, states, states).mT
+    drift = ((value @ tasks.stationary[..., None]).squeeze(-1) - tasks.stationary).abs().max()
+    if drift > 1e-4:
+        raise ValueError(f"{path}: pretrained with another mu than that of the tasks")
+    told = {"correlations": correlations}
+    for name in ("learned", "overlap_ratio"):
+        told[name] = [[float(part[name].min()), float(part[name].max())] for part in parts]
+    return value, told

@@ -11,6 +11,8 @@ rule claims:
             *expand("<results>/{setting}/boost.parquet", setting=STAGE_1_ALONE),
             *expand("<results>/{setting}/simulation.parquet", setting=SIMULATION),
             *rules.attention.output,
+            *rules.transfer.input.curves,
+            *rules.pretrain.output,
             *expand(
                 rules.tasks.output.tasks, setting=["attention", "convergence", *STAGE_1_ALONE]
             ),

@@ -18,6 +18,7 @@ FIGURES = [
     "fig4_similarity",
     "fig5_vocabulary",
     "fig6_simulation",
+    "transfer",
 ]
 
 # The number of GPUs of a job that trains: none unless the settings insist on one.
