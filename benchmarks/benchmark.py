@@ -28,6 +28,8 @@ import torch
 from benchmarks import plot
 from benchmarks.naive import Naive, rows_of_identity
 from scb.algorithm import optimizers, train
+from scb.curves import Curves
+from scb.experiments.common import iterate
 from scb.figures.style import save
 from scb.kernels import kernel_for
 from scb.seeds import derive
@@ -39,6 +41,7 @@ ROOT = Path(__file__).parents[1]
 RATE = 1e-3  # small: no iterate leaves the usual numbers, however many steps are timed
 SEED = 0
 LEAST_PAIRS = 3
+LOG_INTERVAL = 10  # the default of config.yaml
 NOT_RUN = {"median": None, "lower_quartile": None, "upper_quartile": None}
 BYTES_OF_ONE_HOT = 12  # a context token as a row of N: 8-byte integers, then floats
 
@@ -136,7 +139,7 @@ FULL = Preset(
     batches=(1, 4, 16, 64, 256, 1024),
     replicates=(1, 2, 4, 8, 16, 32, 64),
     jobs=(
-        *(Job(states, replicates, 64, 20) for states in (3, 20) for replicates in (1, 8, 32, 64)),
+        *(Job(states, replicates, 64, 20) for states in (3, 20) for replicates in (32, 1, 8, 64)),
         Job(3, 32, 1024, 20),
         Job(3, 32, 64, 160),
     ),
@@ -256,13 +259,13 @@ def compare(
 def parts_of_a_step(setting: Setting, task: Task, preset: Preset) -> dict[str, dict[str, float]]:
     """Nanoseconds per token of a whole step and of its parts, measured in turn.
 
-    ``heads`` are queries, sources and targets; ``rest`` is the loss, its gradient on small
-    matrices, autograd and the steps on V and A.
+    ``generation_forward_adjoint`` is one call: both gradients from the counter up, queries and
+    targets included. ``rest`` is the steps on V and A.
     """
     ours = Ours(task, setting.batch)
-    columns = ours.model.columns.detach()
+    value, columns = ours.model.value.detach(), ours.model.columns.detach()
+    out = torch.empty_like(columns)
     kernel = kernel_for(columns)
-    weights = torch.rand(setting.replicates, setting.batch, setting.states)
     ours.steps(3)
     timed: dict[str, list[float]] = {}
     end = time.perf_counter() + preset.seconds
@@ -270,26 +273,35 @@ def parts_of_a_step(setting: Setting, task: Task, preset: Preset) -> dict[str, d
         if step >= LEAST_PAIRS and time.perf_counter() > end:
             break
         clock = [time.perf_counter()]
-        batch = ours.stream.batch(step, setting.batch)
-        clock.append(time.perf_counter())
-        kernel.attend(columns, batch)
-        clock.append(time.perf_counter())
-        kernel.adjoint(weights, batch)
+        kernel.gradients(value, columns, ours.stream, step, setting.batch, out)
         clock.append(time.perf_counter())
         ours.steps(1)
         clock.append(time.perf_counter())
-        parts = clock[3] - clock[0]
+        gradients, whole = clock[1] - clock[0], clock[2] - clock[1]
         one = {
-            "heads": clock[1] - clock[0],
-            "generation_and_forward": clock[2] - clock[1],
-            "adjoint": clock[3] - clock[2],
-            "generation_forward_adjoint": parts,
-            "rest": clock[4] - clock[3] - parts,
-            "step": clock[4] - clock[3],
+            "generation_forward_adjoint": gradients,
+            "rest": whole - gradients,
+            "step": whole,
         }
         for name, seconds in one.items():
             timed.setdefault(name, []).append(1e9 * seconds / setting.tokens)
     return {name: spread(values) for name, values in timed.items()}
+
+
+def share_of_metrics(job: Job, preset: Preset) -> dict[str, float]:
+    """What measuring the iterate takes of a job's time, as its log interval has it."""
+    task = sample_tasks(job.states, job.length, job.replicates)
+    ours = Ours(task, job.batch)
+    model = ours.model
+    curves = Curves(task, ["measured"], "train", LOG_INTERVAL, 0)
+    shares = []
+    for repeat in range(preset.pairs):
+        steps = seconds_of(ours.steps, LOG_INTERVAL)
+        start = time.perf_counter()
+        curves.record(repeat, **iterate(task, model.value, model.columns))
+        measuring = time.perf_counter() - start
+        shares.append(measuring / (measuring + LOG_INTERVAL * steps))
+    return spread(shares[1:])
 
 
 def slope(lengths: Sequence[int], seconds: Sequence[float]) -> dict[str, float]:
@@ -378,7 +390,7 @@ def peak_memory(job: Job) -> float:
             "batch": job.batch,
             "steps": job.steps,
             "rate": RATE,
-            "log-interval": 10,
+            "log-interval": LOG_INTERVAL,
             "device": "cpu",
             "threads": 1,
             "curves": Path(folder) / "curves.parquet",
@@ -461,6 +473,7 @@ def measure(preset: Preset) -> dict[str, Any]:
             f"{memory[-1]['megabytes']:.0f} MB at most"
         )
 
+    measuring = asdict(preset.jobs[0]) | {"share": share_of_metrics(preset.jobs[0], preset)}
     settings = preset.settings()
     rows, lookups, breakdown = [], [], []
     for number, setting in enumerate(settings, 1):
@@ -497,6 +510,7 @@ def measure(preset: Preset) -> dict[str, Any]:
             {key: row[key] for key in (*keys, "pairs", "seconds", "naive_seconds")} for row in rows
         ],
         "peak_memory_mb": memory,
+        "share_of_metrics": measuring,
         "first_call_seconds": first_call,
         "centre": {
             "length": preset.length,

@@ -154,6 +154,7 @@ def test_quick_benchmark_writes_numbers_and_a_plot(tmp_path):
         "ns_per_token",
         "exponent_of_cost_in_length",
         "peak_memory_mb",
+        "share_of_metrics",
         "device",
         "versions",
     }
@@ -170,10 +171,11 @@ def test_quick_benchmark_writes_numbers_and_a_plot(tmp_path):
         assert len(rows) == len(settings) * len(threads)
         assert {row["threads"] for row in rows} == threads
     for row in found["ns_per_token"]:
-        parts = ("heads", "generation_and_forward", "adjoint", "rest")
+        parts = ("generation_forward_adjoint", "rest", "step")
         assert all(row[part]["median"] for part in parts)
         assert row["step"]["lower_quartile"] <= row["step"]["upper_quartile"]
     for row in found["speedup_over_naive"]:
         assert row["lower_quartile"] <= row["median"] <= row["upper_quartile"]
+    assert 0 < found["share_of_metrics"]["share"]["median"] < 1
     (job,) = found["peak_memory_mb"]
     assert 50 < job["megabytes"] < 5000  # an interpreter with torch, in the right unit
