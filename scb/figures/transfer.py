@@ -23,6 +23,8 @@ from scb.tables import TableError
 SCRATCH = style.Look("from scratch", "#000000", (0, (5, 1.5)))
 ZERO = style.Look("correlation 0", "#8a8a00", (0, (1, 1.2)))
 NEGATIVE = style.Look("negative", "#b2182b", (0, (3, 1, 1, 1)))
+FAR = 1e3
+"""Where a curve is cut: a renderer cannot take infinity."""
 PANELS = (
     ("support", "one_step", "share of the support found"),
     ("normalised", "transfer", r"normalised $|A-\mathbf{Q}|_\mu\,/\,|\mathbf{Q}|_\mu$"),
@@ -43,6 +45,12 @@ class Runs:
         rows = self.frame[self.frame["length"] == length]
         grid = rows.pivot(index="replicate", columns="samples", values=metric)
         return grid.columns.to_numpy(np.float64), grid.fillna(np.inf).to_numpy(np.float64)
+
+    def mirrored(self, length: int) -> list[int]:
+        """Replicates whose last row has a negative alpha_A, or which diverged."""
+        last = self.frame[self.frame["length"] == length].sort_values("samples")
+        last = last.groupby("replicate").tail(1)
+        return sorted(last["replicate"][~(last["attention_signal"] > 0)])
 
     @cached_property
     def needed(self) -> pd.DataFrame:
@@ -115,7 +123,7 @@ def draw(curves: list[Path]) -> Figure:
     figure, axes = style.panels(2, 2, height=4.6)
     for ax, (metric, start, label) in zip(axes.flat[:3], PANELS, strict=True):
         for runs in [scratch, *transfer.runs(start)]:
-            draw_band(ax, *runs.curve(metric, length), runs.look)
+            draw_runs(ax, runs, metric, length)
         ax.set(xlabel="samples", ylabel=label, xscale="log" if metric == "support" else "linear")
     axes[0, 0].axhline(FOUND, **style.SWITCH)
     axes[0, 0].set_ylim(-0.02, 1.02)
@@ -146,14 +154,25 @@ def draw(curves: list[Path]) -> Figure:
     return figure
 
 
-def draw_band(ax: Axes, samples: Array, values: Array, look: style.Look) -> None:
-    """Median and band of one metric over all replicates."""
-    band = Band.of(values)
-    lower, middle, upper = (np.minimum(part, 1e3) for part in (band.low, band.median, band.high))
-    ax.fill_between(samples, lower, upper, color=look.colour, alpha=style.OPACITY, lw=0, zorder=2)
-    for edge in (lower, upper):
+def draw_runs(ax: Axes, runs: Runs, metric: str, length: int) -> None:
+    """Median and band of one metric: of all replicates if it knows no sign, else of those
+    that ended with alpha_A > 0, each of the others dotted."""
+    samples, values = runs.curve(metric, length)
+    values = np.minimum(values, FAR)
+    others = np.zeros(len(values), bool)
+    if metric != "support":
+        others[runs.mirrored(length)] = True
+    for other in values[others]:
+        ax.plot(samples, other, color=runs.look.colour, **style.OTHER)
+    if others.all():
+        return
+    band, look = Band.of(values[~others]), runs.look
+    ax.fill_between(
+        samples, band.low, band.high, color=look.colour, alpha=style.OPACITY, lw=0, zorder=2
+    )
+    for edge in (band.low, band.high):
         ax.plot(samples, edge, color=look.colour, lw=0.5, alpha=0.7, ls=look.dashes, zorder=2)
-    ax.plot(samples, middle, color=look.colour, ls=look.dashes, zorder=3)
+    ax.plot(samples, band.median, color=look.colour, ls=look.dashes, zorder=3)
 
 
 def draw_needed(ax: Axes, runs: Runs, place: float) -> None:
@@ -176,8 +195,15 @@ def exponent(law: PowerLaw) -> str:
     """The fitted exponent, for the legend."""
     if not np.isfinite(law.exponent):
         return ": not found"
-    low, high = (f"{end:.2f}" if np.isfinite(end) else r"\infty" for end in (law.low, law.high))
-    return rf": $T^{{{law.exponent:.2f}}}$, 95% [${low}$, ${high}$]"
+    low, high = (two_digits(end) for end in (law.low, law.high))
+    return rf": $T^{{{two_digits(law.exponent)}}}$, 95% [${low}$, ${high}$]"
+
+
+def two_digits(value: float) -> str:
+    """A number for mathtext, infinity included; no minus before zero."""
+    if not np.isfinite(value):
+        return r"\infty" if value > 0 else r"-\infty"
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def caption(transfer: Transfer, groups: Sequence[Runs], length: int) -> str:
@@ -191,18 +217,20 @@ def caption(transfer: Transfer, groups: Sequence[Runs], length: int) -> str:
         for runs in groups
         if any(runs.law.censored)
     )
-    (scratch,) = transfer.runs("scratch")
-    last = scratch.frame[scratch.frame["length"] == length]
-    last = last[last["samples"] == last["samples"].max()]
-    mirrored = f"{int((last['attention_signal'] < 0).sum())} of {len(last)}"
+    shown = [*transfer.runs("scratch"), *transfer.runs("transfer")]
+    positive = ", ".join(
+        f"{len(counted) - len(runs.mirrored(length))} of {len(counted)} {runs.look.name}"
+        for runs in shown
+        for counted in [set(runs.frame["replicate"][runs.frame["length"] == length])]
+    )
     states, batch, mixing = (style.number(setting[key]) for key in ("states", "batch", "mixing"))
     return (
         rf"$N={states}$, $B={batch}$, $\theta={mixing}$; curves at $T={style.number(length)}$. "
-        "Support: of scratch's $A$ and of the one step, by size, whatever the sign; the middle "
-        "two: the one step with its threshold, then Stage 2. "
-        f"{mirrored} runs from scratch ended with $\\alpha_A<0$. Replicates: {run}. "
-        f"Support not found, at each $T$: {censored or 'none'}. Curves and bands: median and "
-        "central 95% of all replicates (their range, below 40); bars: range."
+        "Support: of $A$ from scratch and of the one step, by size, of all replicates. The next "
+        "two panels: the one step with its threshold, then Stage 2; replicates that ended with "
+        rf"$\alpha_A>0$ ({positive}), each of the others dotted. "
+        f"Replicates in the last panel: {run}; support not found: {censored or 'none'}. "
+        "Curves and bands: median and central 95% (the range, below 40); bars: range."
     )
 
 
