@@ -33,9 +33,9 @@ def correlated(task: Task, other: Tensor, correlation: float) -> Tensor:
     """Transition with the task's mu whose centred mu-cosine with P is ``correlation``.
 
     The convex mixture ``(1 - w) B + w R`` with an independent R, where B is P, or, for a
-    correlation below that of R and P, the reflected ``mu 1^T - eps (P - mu 1^T)`` with the largest
-    eps that keeps it nonnegative. With ``b = <B, P~>``, ``r = <R, P~>`` and ``s`` the norm of what R
-    has orthogonal to P (all centred, ``P~`` of norm 1), the cosine is rho at::
+    correlation below that of R and P, the reflected ``mu 1^T - eps (P - mu 1^T)`` with the
+    largest eps that keeps it nonnegative. With ``b = <B, P~>``, ``r = <R, P~>`` and ``s`` the
+    norm of what R has orthogonal to P (all centred, ``P~`` of norm 1), the cosine is rho at::
 
         w = b / (b - r + s rho / sqrt(1 - rho^2))
 
