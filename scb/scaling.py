@@ -85,7 +85,7 @@ def samples_needed(runs: pd.DataFrame) -> pd.DataFrame:
     """
     found = runs[runs["support"] >= FOUND].groupby(["replicate", "length"])["samples"].min()
     every = pd.MultiIndex.from_frame(runs[["replicate", "length"]].drop_duplicates())
-    return found.reindex(every, fill_value=np.inf).astype(float).unstack("length").sort_index()
+    return found.astype(float).reindex(every, fill_value=np.inf).unstack("length").sort_index()
 
 
 def fit_power_law(

@@ -17,7 +17,7 @@ RULES = {
 
 def test_rules_are_found():
     assert {"tasks", "boost", "optimizers", "attention", "simulation", "claims"} < set(RULES)
-    assert len(RULES) == 12
+    assert len(RULES) == 18
 
 
 @pytest.mark.parametrize("rule", RULES)
