@@ -11,7 +11,7 @@ INSTALLED := .venv/installed
 SMOKE := --configfile tests/workflow/smoke.yaml
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup test smoke report benchmark lock clean
+.PHONY: all setup test smoke report gallery benchmark lock clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -38,6 +38,10 @@ smoke: setup
 
 report: all
 	$(BIN)/snakemake --report report.html
+
+# Copies figures and claims of the full replication into docs/gallery and the README.
+gallery: all
+	$(BIN)/python -m workflow.gallery
 
 # Minutes, on a machine that does nothing else; writes results/benchmark.json, .pdf and .png.
 benchmark: setup

@@ -35,9 +35,11 @@ include: "workflow/rules/attention.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/transfer.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:
     default_target: True
     input:
         expand("<figures>/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
+        rules.claims.output,

@@ -140,6 +140,34 @@ TRANSFER: pa.Schema = pa.schema(
 diverged), pattern_norm (|Q|_mu) and bayes_loss. The *budget* of a run is its last row."""
 
 
+CLAIMS: pa.Schema = pa.schema(
+    [
+        *_required(id=pa.string(), claim=pa.string(), statistic=pa.string()),
+        pa.field("estimate", pa.float64()),
+        *_required(
+            low=pa.float64(),
+            high=pa.float64(),
+            replicates=pa.int32(),
+            verdict=pa.string(),
+            figure=pa.string(),
+            rule=pa.string(),
+            outcome=pa.string(),
+        ),
+        pa.field("all_estimate", pa.float64()),
+        *_required(
+            all_low=pa.float64(),
+            all_high=pa.float64(),
+            all_replicates=pa.int32(),
+            confidence=pa.float64(),
+        ),
+    ]
+)
+"""One row per statistic of a claim: id, claim (a sentence), statistic, estimate with its
+interval (low, high) over replicates, verdict (of the claim), figure, rule, outcome (of this
+statistic), the same estimate over all replicates, confidence (of each interval). An
+estimate over no replicate is null."""
+
+
 class TableError(ValueError):
     """A Parquet file that is missing, truncated or of another schema."""
 

@@ -107,6 +107,8 @@ def test_the_check_of_figure_6_is_set_by_closed_forms(config):
     assert chosen["penalty"] == one_digit(balance(config, "check_100", chosen["rate"]))
     ratio = boost_signal_to_noise(tasks, chosen["batch"], boost).median()
     assert ratio == pytest.approx(0.5, abs=0.05)
+
+
 def transfer_tasks(config, length):
     """The downstream tasks of transfer at one T."""
     options = config["transfer"]
@@ -134,3 +136,19 @@ def test_scratch_may_grow_by_more_than_the_drift_needs(config):
     for length in config["transfer"]["lengths"]:
         drift = (length * transfer_tasks(config, length).attention_energy).log()
         assert (drift < growth).all()
+
+
+def test_noise_leaves_large_batches_on_the_population_path(config):
+    chosen = config["population"]
+    tasks, rate = tasks_of(config, "population"), chosen["boost"]["rate"]
+
+    def ratio(tasks, batch):
+        return float(boost_signal_to_noise(tasks, batch, rate).median())
+
+    assert round(ratio(tasks, chosen["batch"])) == 20
+    path = trajectory(tasks, [rate] * chosen["boost"]["steps"])
+    assert (path[600] > 0.95).all()
+    # What is said of T = 5000.
+    paper = tasks_of(config, "convergence")
+    assert round(ratio(paper, 64), 1) == 0.1
+    assert round(ratio(paper, 16384), 1) == 1.4

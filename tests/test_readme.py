@@ -5,6 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import yaml
+
+from scb import tables
+from scb.claims.markdown import extract, render, table
+from workflow.settings import digest
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +63,23 @@ def test_gallery_is_complete(root):
     gallery = {path.stem for path in (root / "docs/gallery").glob("*.png")}
     rules = (root / "workflow/rules/figures.smk").read_text()
     assert gallery == set(re.findall(r'pdf="<figures>/(\w+)\.pdf"', rules))
+
+
+@pytest.fixture(scope="module")
+def claims(root):
+    path = root / "docs/gallery/claims.parquet"
+    if not path.exists():
+        pytest.skip("docs/gallery holds no table of claims yet: make gallery")
+    return tables.read(path, tables.CLAIMS)
+
+
+def test_claims_are_those_that_the_pipeline_wrote(root, readme, claims):
+    # Rendered anew, so that a changed sentence, rule or format shows.
+    assert extract(readme) == table(claims, "docs/gallery")
+    assert (root / "docs/gallery/claims.md").read_text() == render(claims, ".")
+
+
+def test_claims_are_judged_by_results_of_these_settings(root, claims):
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    stored = tables.setting(root / "docs/gallery/claims.parquet")
+    assert stored["digest"] == digest(config), "make gallery"

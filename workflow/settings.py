@@ -4,14 +4,33 @@ Faults are told one line each, as ``key is value; what is allowed``.
 """
 
 import difflib
+import hashlib
+import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import jsonschema
 import yaml
+
+CLAIMED = (
+    "seed",
+    "replicates",
+    "log_interval",
+    "tasks",
+    "convergence",
+    "vocabulary_3",
+    "vocabulary_10",
+    "vocabulary_20",
+    "attention",
+    "simulation_100",
+    "simulation_500",
+    "population",
+    "transfer",
+)
+"""Sections whose results the claims are judged by."""
 
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
 
@@ -215,3 +234,9 @@ def optimizer_options(optimizers: Mapping[str, Mapping[str, Any]]) -> list[str]:
             str(int(optimizer["threshold"])),
         )
     ]
+
+
+def digest(config: Mapping[str, Any], keys: Sequence[str] = CLAIMED) -> str:
+    """Fingerprint of some sections, the same for any order of their keys."""
+    text = json.dumps({key: config[key] for key in keys}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

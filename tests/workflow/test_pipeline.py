@@ -24,6 +24,7 @@ def of(settings, *rules):
     return {f"{rule} of {setting}" for rule in rules for setting in settings}
 
 
+POPULATION = of(["population"], "tasks", "boost")
 CONVERGENCE = of(["convergence"], "tasks", "boost", "optimizers") | ON_CONVERGENCE
 VOCABULARY = of(TRAINING[1:], "tasks", "boost", "optimizers")
 NEEDS = {
@@ -34,13 +35,16 @@ NEEDS = {
     | of(SIMULATION, "tasks", "simulation"),
     "transfer": {"transfer", "transfer_tasks", "pretrain", "one_step", "finetune", "scratch"},
 }
-EVERYTHING = set().union(*NEEDS.values())
-TASKS = of([*TRAINING, *SIMULATION, "check_100", "attention"], "tasks")
+CLAIMS = {"claims"}
+EVERYTHING = set().union(*NEEDS.values()) | POPULATION | CLAIMS
+TASKS = of([*TRAINING, *SIMULATION, "check_100", "attention", "population"], "tasks")
 
 
 def test_everything_is_made(smoke):
     results, figures = smoke.root / "smoke/results", smoke.root / "smoke/figures"
     tables = {
+        "claims.parquet",
+        *(f"population/{table}.parquet" for table in ("tasks", "boost", "boost_state")),
         *(
             f"{setting}/{table}.parquet"
             for setting in TRAINING
@@ -65,7 +69,7 @@ def test_everything_is_made(smoke):
     for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
         written = {path.stem for path in (results / kind).rglob(f"*.{suffix}")}
         rules = {"tasks", "boost", "optimizers", "attention", "simulation", "pretrain"}
-        assert written >= FIGURES | rules | TRANSFER_TABLES - {"pretrained"}
+        assert written >= FIGURES | CLAIMS | rules | TRANSFER_TABLES - {"pretrained"}
     # Nothing outside the two folders: the full replication's outputs are safe from a smoke run.
     assert not (smoke.root / "results").exists()
     assert not (smoke.root / "figures").exists()
@@ -104,7 +108,7 @@ def test_plot_code_redraws_one_figure(done, figure):
 def test_kernel_code_retrains(done):
     with (done.root / "scb/kernels/reference.py").open("a") as code:
         code.write("# Changed.\n")
-    assert done.plan() >= {"attention"} | of(TRAINING, "boost", "optimizers")
+    assert done.plan() >= {"attention"} | of(TRAINING, "boost", "optimizers") | CLAIMS
 
 
 @pytest.mark.parametrize(
@@ -120,6 +124,7 @@ def test_kernel_code_retrains(done):
             "vocabulary_10: {batch: 8}",
             of(["vocabulary_10"], "boost", "optimizers") | {"fig5_vocabulary"},
         ),
+        ("population: {batch: 8}", {"boost of population"}),
         ("attention: {rate: 0.02}", {"attention", "fig2_softmax_vs_linear"}),
         (
             "simulation_500: {particles: 49}",
@@ -143,7 +148,7 @@ def test_kernel_code_retrains(done):
 )
 def test_setting_reruns_its_experiment_alone(done, change, jobs):
     (done.root / "change.yaml").write_text(change)
-    assert done.plan(settings=(SMOKE, "change.yaml")) == jobs
+    assert done.plan(settings=(SMOKE, "change.yaml")) == jobs | CLAIMS
 
 
 @pytest.mark.parametrize("figure", sorted(FIGURES))
@@ -174,3 +179,17 @@ def test_report_builds_without_network(smoke, tmp_path):
 def test_lint(fresh):
     run = fresh.snakemake("--lint", settings=())
     assert run.returncode == 0, run.stdout
+
+
+def test_claims_need_every_experiment_and_no_figure(fresh):
+    planned = fresh.plan("results/claims.md", settings=())
+    assert planned >= EVERYTHING - FIGURES
+    assert not planned & FIGURES
+
+
+def test_claims_are_written_as_text(smoke):
+    text = (smoke.root / "smoke/results/claims.md").read_text()
+    assert "](../figures/fig1_convergence.png)" in text
+    # Two replicates bound nothing.
+    assert "reproduced**" in text
+    assert "**reproduced**" not in text

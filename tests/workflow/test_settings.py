@@ -9,7 +9,15 @@ import pytest
 import yaml
 from project import ROOT, SMOKE
 
-from workflow.settings import SCHEMA, find_faults, look_up, optimizer_options, options
+from workflow.settings import (
+    CLAIMED,
+    SCHEMA,
+    digest,
+    find_faults,
+    look_up,
+    optimizer_options,
+    options,
+)
 
 CONFIG = (ROOT / "config.yaml").read_text()
 COUNTS = [
@@ -296,3 +304,14 @@ def test_optimizer_options_do_not_depend_on_order(config):
     assert len(words) == 5 * len(optimizers)
     turned = dict(reversed(list(copy.deepcopy(optimizers).items())))
     assert optimizer_options(turned) == words
+
+
+def test_digest_is_of_the_sections_that_claims_read(config):
+    turned = dict(reversed(list(copy.deepcopy(config).items())))
+    assert digest(turned) == digest(config)
+    assert digest(put(copy.deepcopy(config), "results", "elsewhere")) == digest(config)
+    for key in CLAIMED:
+        changed = copy.deepcopy(config)
+        changed[key] = None
+        assert digest(changed) != digest(config)
+    assert set(config) - set(CLAIMED) == {"device", "results", "figures"}

@@ -11,7 +11,7 @@ rule boost:
     benchmark:
         "<benchmarks>/{setting}/boost.tsv"
     wildcard_constraints:
-        setting="|".join(TRAINING),
+        setting="|".join([*TRAINING, *STAGE_1_ALONE]),
     conda:
         "../../environment.yml"
     threads: 1

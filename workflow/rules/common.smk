@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 from workflow.imports import module_files
-from workflow.settings import look_up, optimizer_options, options
+from workflow.settings import digest, look_up, optimizer_options, options
 
 VOCABULARY = ["vocabulary_3", "vocabulary_10", "vocabulary_20"]
 TRAINING = ["convergence", *VOCABULARY]
 SIMULATION = ["simulation_100", "simulation_500"]
 CHECK = "check_100"
+STAGE_1_ALONE = ["population"]
 FIGURES = [
     "fig1_convergence",
     "fig2_softmax_vs_linear",

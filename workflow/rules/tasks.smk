@@ -9,7 +9,7 @@ rule tasks:
     benchmark:
         "<benchmarks>/{setting}/tasks.tsv"
     wildcard_constraints:
-        setting="|".join([*TRAINING, *SIMULATION, CHECK, "attention"]),
+        setting="|".join([*TRAINING, *STAGE_1_ALONE, *SIMULATION, CHECK, "attention"]),
     conda:
         "../../environment.yml"
     threads: 1

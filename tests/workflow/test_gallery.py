@@ -1,0 +1,40 @@
+"""What the repository shows of the results."""
+
+import pandas as pd
+import pytest
+
+from scb import tables
+from scb.claims.markdown import BEGIN, END, extract, render, table
+from scb.claims.verdict import Claim, Part, Rule, judge, median
+from workflow.gallery import refresh
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with results of one claim and one figure."""
+    claim = Claim("C1", "All is one.", "fig1_convergence", [Part("x", Rule(above=0), median([1]))])
+    tables.write(judge([claim]), tmp_path / "results/claims.parquet", tables.CLAIMS, {})
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/fig1_convergence.png").write_bytes(b"ink")
+    (tmp_path / "README.md").write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    return tmp_path
+
+
+def test_gallery_and_readme_show_the_claims(root):
+    for _ in range(2):  # the second time changes nothing
+        refresh(root, root / "results", root / "figures")
+        gallery, readme = root / "docs/gallery", (root / "README.md").read_text()
+        claims = tables.read(gallery / "claims.parquet", tables.CLAIMS)
+        assert isinstance(claims, pd.DataFrame)
+        assert extract(readme) == table(claims, "docs/gallery")
+        assert readme.startswith("Before.\n\n<!--")
+        assert readme.endswith("-->\n\nAfter.\n")
+        assert (gallery / "claims.md").read_text() == render(claims, ".")
+        assert (gallery / "fig1_convergence.png").read_bytes() == b"ink"
+
+
+def test_readme_without_its_markers_is_left_alone(root):
+    (root / "README.md").write_text("Nothing here.\n")
+    with pytest.raises(ValueError, match="once each"):
+        refresh(root, root / "results", root / "figures")
+    assert not (root / "docs").exists()
