@@ -91,6 +91,69 @@ STATES: pa.Schema = pa.schema(
 """One row per optimizer, replicate and state k: optimizer, replicate, step, state,
 value (list: column k of V), attention (list: column k of A)."""
 
+STAGE1: pa.Schema = pa.schema(
+    _required(
+        stationary=pa.string(),
+        length=pa.int64(),
+        rate=pa.float64(),
+        batch=pa.int64(),
+        replicate=pa.int32(),
+        right=pa.bool_(),
+        reached=pa.bool_(),
+        steps=pa.int32(),
+        probability=pa.float64(),
+        predicted=pa.float64(),
+    )
+)
+"""One row per run of Stage 1: how mu was chosen (uniform or drawn), T, eta, B, replicate,
+whether the run ended with both signals positive, whether it ended at all, its steps, the
+closed form's probability of ``right``, and its B_90 for this mu, T and eta."""
+
+STAGE1_PROBABILITIES: pa.Schema = pa.schema(
+    _required(
+        stationary=pa.string(),
+        length=pa.int64(),
+        rate=pa.float64(),
+        batch=pa.int64(),
+        runs=pa.int32(),
+        right=pa.int32(),
+        unfinished=pa.int32(),
+        low=pa.float64(),
+        high=pa.float64(),
+        predicted=pa.float64(),
+    )
+)
+"""One row per mu, T, eta and B: how many runs there were, ended right or did not end, the
+Clopper-Pearson interval of the probability to end right, and the closed form of it."""
+
+STAGE1_BATCHES: pa.Schema = pa.schema(
+    _required(
+        stationary=pa.string(),
+        length=pa.int64(),
+        rate=pa.float64(),
+        batch=pa.float64(),
+        low=pa.float64(),
+        high=pa.float64(),
+        power=pa.float64(),
+        predicted=pa.float64(),
+    )
+)
+"""One row per mu, T and eta: B_90 with its interval, kappa of `scb.stage1`, and the B_90 of
+the closed form."""
+
+STAGE1_EXPONENTS: pa.Schema = pa.schema(
+    _required(
+        stationary=pa.string(),
+        variable=pa.string(),
+        estimate=pa.float64(),
+        low=pa.float64(),
+        high=pa.float64(),
+        predicted=pa.float64(),
+    )
+)
+"""One row per mu and variable (``length`` or ``rate``): the exponent of B_90 in it with its
+interval, and that of the closed form's B_90 over the same settings."""
+
 
 class TableError(ValueError):
     """A Parquet file that is missing, truncated or of another schema."""
