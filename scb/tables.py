@@ -141,18 +141,40 @@ STAGE1_BATCHES: pa.Schema = pa.schema(
 """One row per mu, T and eta: B_90 with its interval, kappa of `scb.stage1`, and the B_90 of
 the closed form."""
 
-STAGE1_EXPONENTS: pa.Schema = pa.schema(
-    _required(
-        stationary=pa.string(),
-        variable=pa.string(),
-        estimate=pa.float64(),
-        low=pa.float64(),
-        high=pa.float64(),
-        predicted=pa.float64(),
-    )
+EXPONENTS: pa.Schema = pa.schema(
+    [
+        *_required(subject=pa.string(), variable=pa.string()),
+        *(pa.field(name, pa.float64()) for name in ("estimate", "low", "high", "predicted")),
+    ]
 )
-"""One row per mu and variable (``length`` or ``rate``): the exponent of B_90 in it with its
-interval, and that of the closed form's B_90 over the same settings."""
+"""One row per subject (what grows) and variable (in what): the exponent with its interval,
+and the exponent that a closed form gives at the same settings; null where too few runs."""
+
+_SWEEP = {"sweep": pa.string(), "replicate": pa.int32(), "aligned": pa.bool_()}
+
+PENALTIES: pa.Schema = pa.schema(
+    [
+        *_required(**_SWEEP, penalty=pa.float64(), diverged=pa.bool_()),
+        *(pa.field(name, pa.float64()) for name in MEASURED),
+    ]
+)
+"""One row per sweep, replicate and lambda: whether both signals were positive after Stage
+1, whether the run diverged, and what is measured at the last step (null once diverged)."""
+
+WINDOWS: pa.Schema = pa.schema(
+    [
+        *_required(
+            **_SWEEP,
+            transition_energy=pa.float64(),
+            balancing=pa.float64(),
+            best=pa.float64(),
+        ),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+    ]
+)
+"""One row per sweep and replicate: K_P, the closed form's lambda, the lambda that ends
+nearest to Q, and the window of useful ones (null where none is better than 0)."""
 
 
 class TableError(ValueError):

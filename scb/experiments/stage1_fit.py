@@ -46,7 +46,7 @@ def fit_batches(runs: pd.DataFrame, counts: pd.DataFrame, root: int) -> pd.DataF
 
 
 def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `tables.STAGE1_EXPONENTS`."""
+    """Rows of `tables.EXPONENTS`."""
     frames = []
     for stationary, kind in batches.groupby("stationary"):
         draws = np.stack(kind["draws"].to_list())  # (M, resamples)
@@ -57,7 +57,7 @@ def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
         )
         low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
         frame = {"variable": SIZES, "estimate": found, "low": low, "high": high}
-        frames.append(pd.DataFrame(frame | {"predicted": predicted}).assign(stationary=stationary))
+        frames.append(pd.DataFrame(frame | {"predicted": predicted}).assign(subject=stationary))
     return pd.concat(frames)
 
 
@@ -70,7 +70,7 @@ def main(options: Arguments) -> None:
     laws = fit_exponents(batches)
     tables.write(counts, options.probabilities, tables.STAGE1_PROBABILITIES, setting)
     tables.write(batches.drop(columns="draws"), options.batches, tables.STAGE1_BATCHES, setting)
-    tables.write(laws, options.exponents, tables.STAGE1_EXPONENTS, setting)
+    tables.write(laws, options.exponents, tables.EXPONENTS, setting)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
     """Draw the chance of the right sign against B, and the batch at which it is 90%."""
     chances = tables.read(probabilities, tables.STAGE1_PROBABILITIES)
     required = tables.read(batches, tables.STAGE1_BATCHES)
-    laws = tables.read(exponents, tables.STAGE1_EXPONENTS)
+    laws = tables.read(exponents, tables.EXPONENTS)
     setting = tables.setting(probabilities)
     rates = sorted(set(chances["rate"]))
     mus = [mu for mu in MUS if mu in set(chances["stationary"])]
@@ -112,7 +112,7 @@ def caption(setting: dict[str, float], chances: pd.DataFrame, laws: pd.DataFrame
     """What was run, and the exponents."""
     symbols = {"length": "T", "rate": r"\eta"}
     told = []
-    for mu, kind in laws.groupby("stationary", sort=False):
+    for mu, kind in laws.groupby("subject", sort=False):
         powers = [
             rf"${symbols[law.variable]}^{{{law.estimate:.2f}}}$ "
             f"({law.low:.2f} to {law.high:.2f}; closed form {law.predicted:.2f})"
@@ -121,8 +121,8 @@ def caption(setting: dict[str, float], chances: pd.DataFrame, laws: pd.DataFrame
         told.append(f"{mu} $\\mu$: {' and '.join(powers)}")
     unfinished = int(chances["unfinished"].sum())
     return (
-        f"$N={setting['states']}$, $Q={setting['sparsity']}$; {chances['runs'].max()} runs a point, "
-        "each to the end of Stage 1, where the larger signal reaches $1/(QN)$; bars: 95%. "
+        f"$N={setting['states']}$, $Q={setting['sparsity']}$; {chances['runs'].max()} runs a "
+        "point, each to the end of Stage 1, where the larger signal reaches $1/(QN)$; bars: 95%. "
         f"$B_{{90}}$, the batch at which 90% end with two positive signals, grows like "
         f"{'; '.join(told)} (95% intervals). Runs that did not end: {unfinished} of "
         f"{chances['runs'].sum()}. The height of the bound is arbitrary."
