@@ -34,6 +34,7 @@ include: "workflow/rules/optimizers.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/extensions.smk"
 
 
 rule all:

@@ -86,13 +86,14 @@ def energy_exponent(found: pd.DataFrame, sweep: str) -> tuple[float, ...]:
 def main(options: Arguments) -> None:
     """Read the sweeps, find windows and exponents, and write."""
     ends, found, settings = [], [], {}
-    for sweep, curves, boost, tasks in options.sweep:
-        setting = tables.setting(Path(curves))
+    files = options.curves, options.boost, options.tasks
+    for sweep, curves, boost, tasks in zip(options.sweeps, *files, strict=True):
+        setting = tables.setting(curves)
         (rate,) = {optimizer["rate"] for optimizer in setting["optimizers"].values()}
         settings[sweep] = {key: setting[key] for key in ("states", "length", "sparsity", "batch")}
         settings[sweep] |= {"rate": rate}
-        ends.append(last_step(Path(curves), Path(boost), sweep))
-        found.append(windows(ends[-1], Task.load(Path(tasks)), setting["batch"], rate))
+        ends.append(last_step(curves, boost, sweep))
+        found.append(windows(ends[-1], Task.load(tasks), setting["batch"], rate))
     ends, found = pd.concat(ends), pd.concat(found)
     ratio = {
         "rate": (LARGER_RATE, settings[LARGER_RATE]["rate"] / settings[SMALLER_RATE]["rate"]),
@@ -108,14 +109,15 @@ def main(options: Arguments) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument(
-        "--sweep",
-        nargs=4,
-        action="append",
-        required=True,
-        metavar=("NAME", "CURVES", "BOOST", "TASKS"),
-        help="repeatable",
-    )
+    parser.add_argument("--sweeps", nargs="+", required=True, help="their names")
+    for name, what in (
+        ("curves", "of scb.experiments.optimizers, an optimizer for each lambda"),
+        ("boost", "curves of the Stage 1 before"),
+        ("tasks", "ground truths"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=Path, nargs="+", required=True, help=f"of each sweep: {what}"
+        )
     parser.add_argument("--ends", type=Path, required=True, help="output")
     parser.add_argument("--windows", type=Path, required=True, help="output")
     parser.add_argument("--exponents", type=Path, required=True, help="output")

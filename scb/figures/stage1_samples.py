@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scb import tables
 from scb.figures import style
 
-MUS = {"uniform": r"uniform $\mu$", "drawn": r"$\mu$ drawn within $[1/4N, 4/N]$"}
+MUS = {"uniform": r"uniform $\mu$", "drawn": r"drawn $\mu$"}
 RATE_COLOURS = ("#0173b2", "#d55e00")
 MARKERS = ("o", "s")
 CLOSED_FORM = (0, (3, 1.2))
@@ -57,7 +57,7 @@ def draw_chances(ax: Axes, cells: pd.DataFrame, colours: dict[int, np.ndarray]) 
         share = cell["right"] / cell["runs"]
         spread = np.abs(cell[["low", "high"]].to_numpy().T - share.to_numpy())
         look = {"color": colours[int(length)], "lw": 0.8}
-        ax.errorbar(cell["batch"], share, spread, fmt="o-", ms=2.5, elinewidth=0.6, **look)
+        ax.errorbar(cell["batch"], share, spread, fmt="o", ms=2.5, elinewidth=0.6, **look)
         ax.plot(cell["batch"], cell["predicted"], ls=CLOSED_FORM, **look)
     for level in (0.5, 0.9):
         ax.axhline(level, color="0.75", lw=0.6, zorder=0)
@@ -90,7 +90,7 @@ def draw_required(ax: Axes, required: pd.DataFrame) -> None:
 def legend(colours: dict[int, np.ndarray], rates: Sequence[float]) -> list[Artist]:
     """Entries of lengths, rates, the closed form and the bound."""
     artists: list[Artist] = [
-        style.entry(f"$T={length}$", color=colour, marker="o", ms=2.5, lw=0.8)
+        style.entry(f"$T={length}$", color=colour, marker="o", ms=2.5, ls="none")
         for length, colour in colours.items()
     ]
     artists += [
