@@ -109,15 +109,17 @@ def fit(
     argument = norm.ppf(PROBABILITY) * np.exp(grid[:, 1:] * (logs - grid[:, :1]))  # (grid, K)
     yes, no = norm.logcdf(argument), norm.logsf(argument)
 
-    def best(counts: Array) -> NDArray[np.intp]:  # (..., K) to (...)
+    def best(counts: Array) -> NDArray[np.intp]:  # (S, K) to (S,)
         likelihood = counts @ yes.T + (runs - counts) @ no.T
         return np.asarray(likelihood.argmax(-1))
 
-    at = best(counts)
+    at = int(best(counts[None])[0])
     generator = np.random.Generator(np.random.PCG64(seed))
     drawn = generator.binomial(runs, norm.cdf(argument[at]), (resamples, len(batches)))
     return RequiredBatch(
-        float(np.exp(grid[at, 0])), float(grid[at, 1]), np.exp(grid[best(drawn), 0])
+        float(np.exp(grid[at, 0])),
+        float(grid[at, 1]),
+        np.exp(grid[best(drawn.astype(np.float64)), 0]),
     )
 
 

@@ -87,11 +87,13 @@ def main(options: Arguments) -> None:
     """Read the sweeps, find windows and exponents, and write."""
     ends, found, settings = [], [], {}
     files = options.curves, options.boost, options.tasks
-    for sweep, curves, boost, tasks in zip(options.sweeps, *files, strict=True):
+    for sweep, printed, curves, boost, tasks in zip(
+        options.sweeps, options.printed, *files, strict=True
+    ):
         setting = tables.setting(curves)
         (rate,) = {optimizer["rate"] for optimizer in setting["optimizers"].values()}
-        settings[sweep] = {key: setting[key] for key in ("states", "length", "sparsity", "batch")}
-        settings[sweep] |= {"rate": rate}
+        settings[sweep] = {key: setting[key] for key in ("states", "length", "batch", "steps")}
+        settings[sweep] |= {"rate": rate, "printed": printed}
         ends.append(last_step(curves, boost, sweep))
         found.append(windows(ends[-1], Task.load(tasks), setting["batch"], rate))
     ends, found = pd.concat(ends), pd.concat(found)
@@ -110,6 +112,9 @@ def main(options: Arguments) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--sweeps", nargs="+", required=True, help="their names")
+    parser.add_argument(
+        "--printed", type=float, nargs="+", required=True, help="of each: lambda of the figures"
+    )
     for name, what in (
         ("curves", "of scb.experiments.optimizers, an optimizer for each lambda"),
         ("boost", "curves of the Stage 1 before"),

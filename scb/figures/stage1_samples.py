@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -18,7 +19,7 @@ MUS = {"uniform": r"uniform $\mu$", "drawn": r"drawn $\mu$"}
 RATE_COLOURS = ("#0173b2", "#d55e00")
 MARKERS = ("o", "s")
 CLOSED_FORM = (0, (3, 1.2))
-BOUND = {"color": "0.45", "lw": 0.9, "ls": (0, (1, 1.2))}
+BOUND: Any = {"color": "0.45", "lw": 0.9, "ls": (0, (1, 1.2))}
 
 
 def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
@@ -56,7 +57,7 @@ def draw_chances(ax: Axes, cells: pd.DataFrame, colours: dict[int, np.ndarray]) 
     for length, cell in cells.groupby("length"):
         share = cell["right"] / cell["runs"]
         spread = np.abs(cell[["low", "high"]].to_numpy().T - share.to_numpy())
-        look = {"color": colours[int(length)], "lw": 0.8}
+        look: Any = {"color": colours[int(length)], "lw": 0.8}
         ax.errorbar(cell["batch"], share, spread, fmt="o", ms=2.5, elinewidth=0.6, **look)
         ax.plot(cell["batch"], cell["predicted"], ls=CLOSED_FORM, **look)
     for level in (0.5, 0.9):

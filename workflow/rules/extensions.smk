@@ -220,8 +220,11 @@ rule windows:
         runtime=10,
     params:
         sweeps=list(SWEEPS),
+        printed=[
+            config[setting]["optimizers"]["proximal"]["penalty"] for setting, _ in SWEEPS.values()
+        ],
     shell:
-        "python -m scb.experiments.windows --sweeps {params.sweeps:q}"
+        "python -m scb.experiments.windows --sweeps {params.sweeps:q} --printed {params.printed:q}"
         " --curves {input.curves:q} --boost {input.boost:q} --tasks {input.tasks:q}"
         " --ends {output.ends:q} --windows {output.windows:q}"
         " --exponents {output.exponents:q} > {log:q} 2>&1"
@@ -252,8 +255,6 @@ rule regularization:
     resources:
         mem_mb=2000,
         runtime=5,
-    params:
-        printed=[config[setting]["optimizers"]["proximal"]["penalty"] for setting in TRAINING],
     shell:
         "python -m scb.figures.regularization --ends {input.ends:q}"
         " --windows {input.windows:q} --exponents {input.exponents:q}"
