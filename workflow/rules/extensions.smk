@@ -72,10 +72,10 @@ rule stage1:
     wildcard_constraints:
         mu="|".join(MUS),
         length=r"\d+",
-    conda:
-        "../../environment.yml"
     # The longest jobs of the extensions come first, so that no core waits for them at the end.
     priority: 1
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
