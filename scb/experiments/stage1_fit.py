@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from scb import tables
 from scb.experiments.common import Arguments, run
 from scb.seeds import derive
-from scb.stage1 import exponents, fit
+from scb.stage1 import GRID_STEP, exponents, fit
 
 SIZES = ["length", "rate"]
 
@@ -50,7 +50,7 @@ def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
     frames = []
     for stationary, kind in batches.groupby("stationary"):
         draws = np.stack(kind["draws"].to_list())  # (M, resamples)
-        errors = np.log(draws).std(1)
+        errors = np.hypot(np.log(draws).std(1), GRID_STEP)
         found, drawn, predicted = (
             exponents(kind[SIZES], some, errors)
             for some in (kind["batch"], draws.T, kind["predicted"])

@@ -124,7 +124,7 @@ def draw_task(column: Sequence[Axes], rows: pd.DataFrame, lambdas: dict[str, flo
             ax.axhline(1, color="0.7", lw=0.6, zorder=0)
         ax.set(xscale="log", xlim=(zero / 1.6, most * 1.6))
         decades = 10.0 ** np.arange(np.ceil(np.log10(least) - 1e-9), np.log10(most) + 1e-9)
-        labels = [f"${style.number(decade)}$" for decade in decades]
+        labels = [f"$10^{{{round(np.log10(decade))}}}$" for decade in decades]
         ax.set_xticks([zero, *decades], ["0", *labels])
         ax.xaxis.set_minor_locator(NullLocator())
     ax = column[0]
@@ -143,7 +143,9 @@ def draw_windows(ax: Axes, found: pd.DataFrame, setting: dict[str, Any]) -> None
         rows = found[(found["sweep"] == name) & found["aligned"] & found["low"].notna()]
         if len(rows):
             low, high = rows["low"].median(), rows["high"].median()
-            ax.plot([low, high], [height, height], color=colour, lw=6, alpha=0.45)
+            ax.plot(
+                [low, high], [height, height], color=colour, lw=6, alpha=0.45, solid_capstyle="butt"
+            )
         for kind, penalty in marks(found, setting, name).items():
             ax.plot(penalty, height, **LAMBDAS[kind])
     ax.set(xscale="log", xlabel=r"$\lambda$", ylim=(-0.6, len(names) - 0.4))
@@ -202,7 +204,7 @@ def caption(last: pd.DataFrame, names: Sequence[str], laws: pd.DataFrame) -> str
     moves = [
         rf"${SYMBOLS[law.variable]}^{{{law.estimate:.2f}}}$ "
         f"({law.low:.2f} to {law.high:.2f}; closed form {law.predicted:.2f})"
-        for law in laws.itertuples()
+        for law in laws.dropna().itertuples()
     ]
     gone = int(last["diverged"].sum())
     return (
@@ -210,7 +212,7 @@ def caption(last: pd.DataFrame, names: Sequence[str], laws: pd.DataFrame) -> str
         rf"$\alpha_V,\alpha_A>0$ there ({', '.join(counts)}); {gone} of all runs diverged. "
         r"A $\lambda$ is useful if it closes half of the gap in $|A-\mathbf{Q}|_\mu$ between "
         r"$\lambda=0$ and the best; bars: medians of both ends. At $N=3$ the window's centre moves "
-        f"like {', '.join(moves)} (95% intervals). Marks below the least "
+        f"like {', '.join(moves) or 'what too few runs tell'} (95% intervals). Marks below the least "
         r"$\lambda$ stand between it and 0."
     )
 
