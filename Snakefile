@@ -41,3 +41,13 @@ rule all:
     default_target: True
     input:
         expand("<figures>/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
+
+
+rule extensions:
+    input:
+        expand(
+            "<figures>/{figure}.{format}",
+            figure=["stage1_samples", "regularization"],
+            format=["pdf", "png"],
+        ),
+        rules.sensitivity.output,

@@ -212,8 +212,8 @@ def caption(last: pd.DataFrame, names: Sequence[str], laws: pd.DataFrame) -> str
         rf"$\alpha_V,\alpha_A>0$ there ({', '.join(counts)}); {gone} of all runs diverged. "
         r"A $\lambda$ is useful if it closes half of the gap in $|A-\mathbf{Q}|_\mu$ between "
         r"$\lambda=0$ and the best; bars: medians of both ends. At $N=3$ the window's centre moves "
-        f"like {', '.join(moves) or 'what too few runs tell'} (95% intervals). Marks below the least "
-        r"$\lambda$ stand between it and 0."
+        f"like {', '.join(moves) or 'nothing that so few runs tell'} (95% intervals). "
+        r"Marks below the least $\lambda$ stand between it and 0."
     )
 
 

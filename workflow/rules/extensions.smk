@@ -364,14 +364,3 @@ rule sensitivity:
         "python -m scb.experiments.sensitivity_table --variants {params.variants:q}"
         " --boost {input.boost:q} --curves {input.curves:q}"
         " --table {output.table:q} --markdown {output.markdown:q} > {log:q} 2>&1"
-
-
-rule extensions:
-    """All of the above."""
-    input:
-        expand(
-            "<figures>/{figure}.{format}",
-            figure=["stage1_samples", "regularization"],
-            format=["pdf", "png"],
-        ),
-        rules.sensitivity.output,
