@@ -35,7 +35,7 @@ def useful_window(penalties: ArrayLike, distances: ArrayLike) -> tuple[float, fl
     lam, distance = np.asarray(penalties, np.float64), np.asarray(distances, np.float64)
     if lam.shape != distance.shape or len(lam) < 2 or lam[0] != 0 or (np.diff(lam) <= 0).any():
         raise ValueError(f"penalties are {lam.tolist()}: 0, then increasing, one per distance")
-    none, logs, distance = distance[0], np.log(lam[1:]), distance[1:]
+    none, lam, distance = distance[0], lam[1:], distance[1:]
     best = int(distance.argmin())
     if not distance[best] < none:
         return 0.0, np.nan, np.nan
@@ -44,12 +44,12 @@ def useful_window(penalties: ArrayLike, distances: ArrayLike) -> tuple[float, fl
 
     def end(direction: int) -> float:
         inside = best
-        while 0 <= inside + direction < len(logs) and useful[inside + direction]:
+        while 0 <= inside + direction < len(lam) and useful[inside + direction]:
             inside += direction
         outside = inside + direction
-        if not 0 <= outside < len(logs) or np.isinf(distance[outside]):
-            return float(logs[inside])
+        if not 0 <= outside < len(lam) or np.isinf(distance[outside]):
+            return float(lam[inside])
         share = (halfway - distance[inside]) / (distance[outside] - distance[inside])
-        return float(logs[inside] + share * (logs[outside] - logs[inside]))
+        return float(lam[inside] * (lam[outside] / lam[inside]) ** share)
 
-    return float(lam[1 + best]), float(np.exp(end(-1))), float(np.exp(end(1)))
+    return float(lam[best]), end(-1), end(1)
