@@ -29,7 +29,8 @@ Each row changes one reading of the runs of figure 1, on the same seeds. A cell 
 many of the claim's deciding statistics are shown, and the estimate and interval of its first
 statistic (below), by the same rules as the table of claims. All intervals hold together at 95%, so
 they are wider here than there. *Positive runs* have both signals positive at the end of Stage 1;
-the statistics are over them. All statistics are in `sensitivity.parquet`."""
+the statistics are over them, and a run that diverged
+counts as infinitely far. All statistics are in `sensitivity.parquet`."""
 
 
 def cell(rows: pd.DataFrame) -> str:
@@ -41,20 +42,31 @@ def cell(rows: pd.DataFrame) -> str:
     return f"{first['verdict']} ({shown} of {len(deciding)}); {interval}"
 
 
-def render(judged: pd.DataFrame, positive: dict[str, str]) -> str:
+def told(run_: Run) -> str:
+    """Two cells: how many runs were positive, and how many diverged with which optimizer."""
+    total = len(run_.replicates)
+    diverged = [
+        f"{name} {len(steps)}" for name in run_.optimizers if (steps := run_.divergence(name))
+    ]
+    return f"{len(run_.positive('boost'))} of {total} | {', '.join(diverged) or 'none'}"
+
+
+def render(judged: pd.DataFrame, runs: dict[str, Run]) -> str:
     """The table as Markdown: a row per variant, a column per claim."""
     firsts = judged.groupby("id", sort=False).first()
     lines = [
         "# Sensitivity of C1 to C5 to our readings\n",
         f"{NOTE}\n",
-        f"| reading | positive runs | {' | '.join(firsts.index)} |",
-        "|---" * (2 + len(firsts)) + "|",
+        f"| reading | positive runs | diverged | {' | '.join(firsts.index)} |",
+        "|---" * (3 + len(firsts)) + "|",
     ]
     for variant, rows in judged.groupby("variant", sort=False):
         claims = dict(list(rows.groupby("id")))
         cells = [cell(claims[name]) if name in claims else "not run" for name in firsts.index]
-        lines.append(f"| {READINGS[str(variant)]} | {positive[variant]} | {' | '.join(cells)} |")
-    lines.append("\n| claim | | first statistic |\n|---|---|---|")
+        lines.append(
+            f"| {READINGS[str(variant)]} | {told(runs[str(variant)])} | {' | '.join(cells)} |"
+        )
+    lines.append("\n| | claim | first statistic |\n|---|---|---|")
     lines += [f"| {name} | {row.claim} | {row.statistic} |" for name, row in firsts.iterrows()]
     return "\n".join(lines) + "\n"
 
@@ -70,12 +82,8 @@ def main(options: Arguments) -> None:
     judged = pd.concat(
         judge(found, intervals).assign(variant=variant) for variant, found in claims.items()
     )
-    positive = {
-        variant: f"{len(found.positive('boost'))} of {len(found.replicates)}"
-        for variant, found in runs.items()
-    }
     tables.write(judged, options.table, SCHEMA, {"variants": options.variants})
-    options.markdown.write_text(render(judged, positive), encoding="utf-8")
+    options.markdown.write_text(render(judged, runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from scb.stream import Stream
 from scb.task import Task
 from scb.transformer import LinearTransformer
 
-CHECK_EVERY = 4
+CHECK_EVERY = 2
 """Steps between two looks at the signals."""
 
 PATIENCE = 3

@@ -17,7 +17,8 @@ RULES = {
 
 def test_rules_are_found():
     assert {"tasks", "boost", "optimizers", "attention", "simulation"} < set(RULES)
-    assert len(RULES) == 11
+    assert {"stage1", "sweep", "variant"} < set(RULES)
+    assert len(RULES) == 20
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -56,7 +57,7 @@ def test_inputs_and_outputs_have_names(rule):
 
 
 def test_what_trains_takes_device_and_gpu_from_one_place():
-    for rule in ("boost", "optimizers", "attention"):
+    for rule in ("boost", "optimizers", "attention", "stage1", "sweep", "variant"):
         assert "gpu=GPU," in RULES[rule]
         assert 'device=config["device"],' in RULES[rule]
         assert "--device {resources.device:q} --threads {threads}" in RULES[rule]

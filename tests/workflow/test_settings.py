@@ -9,7 +9,15 @@ import pytest
 import yaml
 from project import ROOT, SMOKE
 
-from workflow.settings import SCHEMA, find_faults, look_up, optimizer_options, options
+from workflow.settings import (
+    SCHEMA,
+    doublings,
+    find_faults,
+    look_up,
+    optimizer_options,
+    options,
+    penalty_grid,
+)
 
 CONFIG = (ROOT / "config.yaml").read_text()
 COUNTS = [
@@ -22,6 +30,8 @@ COUNTS = [
     "vocabulary_10.batch",
     "attention.batch",
     "simulation_100.particles",
+    "stage1_samples.uniform.longest",
+    "regularization.per_decade",
 ]
 RATES = [
     "tasks.concentration",
@@ -30,6 +40,9 @@ RATES = [
     "vocabulary_20.optimizers.proximal.rate",
     "attention.logit_rate",
     "simulation_500.rate",
+    "stage1_samples.larger_rate",
+    "regularization.least",
+    "sensitivity.switch_signal",
 ]
 
 
@@ -119,6 +132,14 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("convergence.optimizers.proximal.penalty", math.nan, NUMBER),
         ("convergence.optimizers.proximal.threshold", 1, "true or false"),
         ("simulation_100.penalty", -1, "at least 0"),
+        ("stage1_samples.doublings", -1, "at least 0"),
+        ("stage1_samples.sparsity", 126, "at most stage1_samples.drawn.shortest, 125"),
+        (
+            "stage1_samples.uniform.longest",
+            499,
+            "at least twice stage1_samples.uniform.shortest, 250",
+        ),
+        ("sensitivity.sampler", "gauss", "one of dirichlet, balanced"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
         ("results", "/tmp/results", FOLDER),
@@ -230,6 +251,22 @@ def test_smoke_only_overrides(config):
     full = dict(leaves(config))
     assert set(smoke) < set(full)
     assert all(full[key] != value for key, value in smoke.items())
+
+
+def test_least_penalty_is_below_the_largest(config):
+    assert find_faults(put(config, "regularization.least", 0.001)) == [
+        "regularization.least is 0.001; it must be less than regularization.most, 0.001"
+    ]
+
+
+def test_penalty_grid():
+    assert penalty_grid(1e-5, 1e-3, 2) == [0, 1e-5, 3.16e-5, 1e-4, 3.16e-4, 1e-3]
+    assert penalty_grid(1e-4, 2e-4, 1) == [0, 2e-4]
+
+
+def test_doublings():
+    assert doublings(250, 2000) == [250, 500, 1000, 2000]
+    assert doublings(250, 1999) == [250, 500, 1000]
 
 
 def test_look_up(config):
