@@ -208,8 +208,8 @@ def optimizer_options(optimizers: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def penalty_grid(least: float, most: float, per_decade: int) -> list[float]:
     """0, then penalties from ``least`` to ``most``, evenly spaced in the logarithm."""
-    gaps = round(math.log10(most / least) * per_decade)
-    grid = [least * (most / least) ** (place / max(gaps, 1)) for place in range(gaps)]
+    gaps = max(1, round(math.log10(most / least) * per_decade))
+    grid = [least * (most / least) ** (place / gaps) for place in range(gaps)]
     return [0.0, *(float(f"{penalty:.3g}") for penalty in [*grid, most])]
 
 

@@ -73,6 +73,8 @@ def draw(ends: Path, windows: Path, exponents: Path) -> Figure:
     figure = Figure(figsize=(style.WIDTH, 6.2), layout="constrained")
     parts = figure.subfigures(2, 1, height_ratios=(3.9, 2.3), squeeze=False)[:, 0]
     axes = parts[0].subplots(len(ROWS), len(names), sharex=True, sharey="row", squeeze=False)
+    for row, metric in zip(axes, ROWS, strict=True):
+        row[0].set_ylim(limits(last[last["sweep"].isin(names) & last["aligned"]], metric))
     for column, name in zip(axes.T, names, strict=True):
         draw_task(column, last[last["sweep"] == name], marks(found, setting, name))
         told = setting[name]
@@ -93,6 +95,21 @@ def draw(ends: Path, windows: Path, exponents: Path) -> Figure:
     return figure
 
 
+def looks_of(metric: str) -> dict[str, style.Look]:
+    """The columns of a row of panels, with their looks."""
+    if metric == "signal":
+        return SIGNALS
+    return {f"{prefix}{metric}": look for prefix, look in DISTANCES.items()}
+
+
+def limits(rows: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Limits that show 0, 1 for a signal, and all that is finite."""
+    values = rows[list(looks_of(metric))].to_numpy()
+    values = [0.0, *values[np.isfinite(values)], *([1.0] if metric == "signal" else [])]
+    margin = 0.05 * (max(values) - min(values)) or 1.0
+    return min(values) - margin, max(values) + margin
+
+
 def marks(found: pd.DataFrame, setting: dict[str, Any], name: str) -> dict[str, float]:
     """The printed lambda, the one by the theory's scaling, and the median balancing one."""
     balancing = found.loc[found["sweep"] == name, "balancing"].median()
@@ -108,18 +125,21 @@ def draw_task(column: Sequence[Axes], rows: pd.DataFrame, lambdas: dict[str, flo
     zero = least / 10  # where lambda = 0 is drawn
     places = np.where(penalties > 0, penalties, zero)
     for ax, metric in zip(column, ROWS, strict=True):
-        looks = SIGNALS if metric == "signal" else {f"{p}{metric}": x for p, x in DISTANCES.items()}
-        for name, look in looks.items():
+        low, high = ax.get_ylim()
+        for name, look in looks_of(metric).items():
             if rows.empty:
                 continue
             values = rows.pivot(index="replicate", columns="penalty", values=name)
             dead = rows.pivot(index="replicate", columns="penalty", values="diverged")
-            far = np.sign(worst(name)) * 1e6  # a renderer cannot take infinity
-            band = Band.of(values.mask(dead.astype(bool), far).to_numpy())
-            ax.fill_between(
-                places, band.low, band.high, color=look.colour, alpha=style.OPACITY, lw=0
+            band = Band.of(values.mask(dead.astype(bool), worst(name)).to_numpy())
+            # A renderer cannot take infinity: what leaves the panel for it leaves this far.
+            far = 100 * (high - low)
+            lower, middle, upper = (
+                np.clip(edge, low - far, high + far) for edge in (band.low, band.median, band.high)
             )
-            ax.plot(places, band.median, color=look.colour, ls=look.dashes, marker="o", ms=2)
+            ax.fill_between(places, lower, upper, color=look.colour, alpha=style.OPACITY, lw=0)
+            ax.plot(places, middle, color=look.colour, ls=look.dashes, marker="o", ms=2)
+        ax.set_ylim(low, high)
         if metric == "signal":
             ax.axhline(1, color="0.7", lw=0.6, zorder=0)
         ax.set(xscale="log", xlim=(zero / 1.6, most * 1.6))
@@ -131,8 +151,6 @@ def draw_task(column: Sequence[Axes], rows: pd.DataFrame, lambdas: dict[str, flo
     for kind, penalty in lambdas.items():
         place = penalty if penalty >= least else zero * 3  # off the axis
         ax.plot(place, 1.0, transform=ax.get_xaxis_transform(), clip_on=False, **LAMBDAS[kind])
-    top = np.nanmax(np.abs(rows["attention_distance"])) if len(rows) else 1.0
-    ax.set_ylim(0, max(ax.get_ylim()[1] if np.isfinite(top) else 1.0, 0.1))
 
 
 def draw_windows(ax: Axes, found: pd.DataFrame, setting: dict[str, Any]) -> None:
@@ -169,9 +187,8 @@ def draw_scatter(ax: Axes, found: pd.DataFrame) -> None:
             alpha=0.8,
             mew=0,
         )
-    if len(rows):
-        ends = rows["balancing"].min() / 1.3, rows["balancing"].max() * 1.3
-        ax.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
+    ends = found["balancing"].min() / 1.3, found["balancing"].max() * 1.3
+    ax.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
     ax.set(
         xscale="log",
         yscale="log",

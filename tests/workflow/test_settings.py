@@ -261,7 +261,7 @@ def test_least_penalty_is_below_the_largest(config):
 
 def test_penalty_grid():
     assert penalty_grid(1e-5, 1e-3, 2) == [0, 1e-5, 3.16e-5, 1e-4, 3.16e-4, 1e-3]
-    assert penalty_grid(1e-4, 2e-4, 1) == [0, 2e-4]
+    assert penalty_grid(1e-4, 2e-4, 1) == [0, 1e-4, 2e-4]
 
 
 def test_doublings():
