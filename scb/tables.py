@@ -78,19 +78,6 @@ CURVES: pa.Schema = pa.schema(
 replicate (int32), step (int32), stage (string: boost or train), diverged (bool), all of
 `MEASURED`, bayes_loss (float64). What is measured is null once diverged."""
 
-STATES: pa.Schema = pa.schema(
-    _required(
-        optimizer=pa.string(),
-        replicate=pa.int32(),
-        step=pa.int32(),
-        state=pa.int32(),
-        value=pa.list_(pa.float32()),
-        attention=pa.list_(pa.float32()),
-    )
-)
-"""One row per optimizer, replicate and state k: optimizer, replicate, step, state,
-value (list: column k of V), attention (list: column k of A)."""
-
 STAGE1: pa.Schema = pa.schema(
     _required(
         stationary=pa.string(),
@@ -175,6 +162,19 @@ WINDOWS: pa.Schema = pa.schema(
 )
 """One row per sweep and replicate: K_P, the closed form's lambda, the lambda that ends
 nearest to Q, and the window of useful ones (null where none is better than 0)."""
+
+STATES: pa.Schema = pa.schema(
+    _required(
+        optimizer=pa.string(),
+        replicate=pa.int32(),
+        step=pa.int32(),
+        state=pa.int32(),
+        value=pa.list_(pa.float32()),
+        attention=pa.list_(pa.float32()),
+    )
+)
+"""One row per optimizer, replicate and state k: optimizer, replicate, step, state,
+value (list: column k of V), attention (list: column k of A)."""
 
 
 class TableError(ValueError):

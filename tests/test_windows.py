@@ -66,10 +66,10 @@ def found(exponent_rate=1.2, exponent_energy=-0.7):
     energy = np.array([0.05, 0.1, 0.2, 0.4, 0.3, 0.15])
     rows = []
     for sweep, rate in (("vocabulary_3", 1), ("larger_rate", 2)):
-        centre = 1e-4 * energy**exponent_energy * rate**exponent_rate
+        low = 1e-4 * energy**exponent_energy * rate**exponent_rate
         frame = {"sweep": sweep, "replicate": range(6), "transition_energy": energy}
         frame |= {"aligned": [True] * 5 + [False], "balancing": 1e-4 * rate**1.5 / energy}
-        frame |= {"best": centre, "low": centre / 3, "high": centre * 3}
+        frame |= {"best": low, "low": low, "high": 1e-3}
         rows.append(pd.DataFrame(frame))
     table = pd.concat(rows, ignore_index=True)
     table.loc[[3, 5], ["low", "high"]] = np.nan, np.nan  # no window; not aligned, to be left out

@@ -49,36 +49,39 @@ def windows(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.DataF
     return pd.DataFrame(rows, columns=tables.WINDOWS.names)
 
 
-def centres(found: pd.DataFrame) -> pd.DataFrame:
-    """Aligned replicates that have a window, with the log of its geometric mean."""
+def starts(found: pd.DataFrame) -> pd.DataFrame:
+    """Aligned replicates that have a window, with the logarithm of its low end.
+
+    The high end is often beyond the largest lambda, so that it cannot tell how windows move.
+    """
     kept = found[found["aligned"] & found["low"].notna()]
-    return kept.assign(centre=np.log(kept["low"] * kept["high"]) / 2)
+    return kept.assign(start=np.log(kept["low"]))
 
 
 def paired_exponent(found: pd.DataFrame, other: str, factor: float) -> tuple[float, ...]:
-    """Exponent of the window in a quantity that is ``factor`` times larger in sweep ``other``.
+    """Exponent of the low end in a quantity that is ``factor`` times larger in sweep ``other``.
 
     Mean over the replicates that have both, with Student's 95% interval, and the same for
     the closed form (its mean).
     """
-    kept = centres(found).assign(balance=lambda rows: np.log(rows["balancing"]))
+    kept = starts(found).assign(balance=lambda rows: np.log(rows["balancing"]))
     sides = (kept[kept["sweep"] == name].set_index("replicate") for name in (SMALLER_RATE, other))
-    before, after = (side[["centre", "balance"]] for side in sides)
+    before, after = (side[["start", "balance"]] for side in sides)
     each = ((after - before) / np.log(factor)).dropna()
-    mean, count = each["centre"].mean(), len(each)
+    mean, count = each["start"].mean(), len(each)
     reach = np.nan
     if count > 1:
-        reach = t.ppf(0.975, count - 1) * each["centre"].std() / count**0.5
+        reach = t.ppf(0.975, count - 1) * each["start"].std() / count**0.5
     return mean, mean - reach, mean + reach, each["balance"].mean()
 
 
 def energy_exponent(found: pd.DataFrame, sweep: str) -> tuple[float, ...]:
-    """Exponent of the window in K_P over the replicates of a sweep, with its 95% interval."""
-    kept = centres(found[found["sweep"] == sweep])
+    """Exponent of the low end in K_P over the replicates of a sweep, with its 95% interval."""
+    kept = starts(found[found["sweep"] == sweep])
     if len(kept) < 3:
         return (np.nan,) * 4
     size = np.log(kept["transition_energy"])
-    law, closed = linregress(size, kept["centre"]), linregress(size, np.log(kept["balancing"]))
+    law, closed = linregress(size, kept["start"]), linregress(size, np.log(kept["balancing"]))
     reach = t.ppf(0.975, len(kept) - 2) * law.stderr
     return law.slope, law.slope - reach, law.slope + reach, closed.slope
 
@@ -103,7 +106,7 @@ def main(options: Arguments) -> None:
     }
     rows = [(name, *paired_exponent(found, *pair)) for name, pair in ratio.items()]
     rows.append(("transition_energy", *energy_exponent(found, SMALLER_RATE)))
-    laws = pd.DataFrame(rows, columns=tables.EXPONENTS.names[1:]).assign(subject="window")
+    laws = pd.DataFrame(rows, columns=tables.EXPONENTS.names[1:]).assign(subject="low end")
     tables.write(ends, options.ends, tables.PENALTIES, settings)
     tables.write(found, options.windows, tables.WINDOWS, settings)
     tables.write(laws, options.exponents, tables.EXPONENTS, settings)

@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from scb import tables
 from scb.figures import style
@@ -172,30 +172,23 @@ def draw_windows(ax: Axes, found: pd.DataFrame, setting: dict[str, Any]) -> None
 
 
 def draw_scatter(ax: Axes, found: pd.DataFrame) -> None:
-    """The window's centre against the balancing lambda, a mark for each run."""
+    """The window's low end against the balancing lambda, a mark for each run."""
     rows = found[found["aligned"] & found["low"].notna()]
     for name, (_, colour, marker) in SWEEPS.items():
         some = rows[rows["sweep"] == name]
-        centre = np.sqrt(some["low"] * some["high"])
-        ax.plot(
-            some["balancing"],
-            centre,
-            marker=marker,
-            ms=3,
-            ls="none",
-            color=colour,
-            alpha=0.8,
-            mew=0,
-        )
+        look: Any = {"marker": marker, "ms": 3, "ls": "none", "color": colour, "mew": 0}
+        ax.plot(some["balancing"], some["low"], alpha=0.8, **look)
     ends = found["balancing"].min() / 1.3, found["balancing"].max() * 1.3
     ax.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
     ax.set(
         xscale="log",
         yscale="log",
         xlabel=r"$\lambda$ that balances the noise, closed form",
-        ylabel=r"centre of the window",
+        ylabel=r"low end of the window",
         title="each run, coloured as left",
     )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
 
 
 def legend() -> list[Artist]:
@@ -228,7 +221,8 @@ def caption(last: pd.DataFrame, names: Sequence[str], laws: pd.DataFrame) -> str
         "Last step, from the states after Stage 1; medians and ranges of the runs with "
         rf"$\alpha_V,\alpha_A>0$ there ({', '.join(counts)}); {gone} of all runs diverged. "
         r"A $\lambda$ is useful if it closes half of the gap in $|A-\mathbf{Q}|_\mu$ between "
-        r"$\lambda=0$ and the best; bars: medians of both ends. At $N=3$ the window's centre moves "
+        r"$\lambda=0$ and the best; bars: medians of both ends (at the largest $\lambda$ the sweep "
+        "ends, not the window). At $N=3$ the low end moves "
         f"like {', '.join(moves) or 'nothing that so few runs tell'} (95% intervals). "
         r"Marks below the least $\lambda$ stand between it and 0."
     )
