@@ -185,7 +185,7 @@ def draw_scatter(ax: Axes, found: pd.DataFrame) -> None:
         yscale="log",
         xlabel=r"$\lambda$ that balances the noise, closed form",
         ylabel=r"low end of the window",
-        title="each run, coloured as left",
+        title="each run, coloured as left; line: equal",
     )
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())
