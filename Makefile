@@ -11,7 +11,7 @@ INSTALLED := .venv/installed
 SMOKE := --configfile tests/workflow/smoke.yaml
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup test smoke report gallery benchmark lock clean
+.PHONY: all setup test smoke extensions report gallery benchmark lock clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -35,6 +35,10 @@ test: setup
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) $(SMOKE)
+
+# The wider sweeps; what they share with the replication is run first, if it is not there yet.
+extensions: setup
+	$(BIN)/snakemake --cores $(CORES) extensions
 
 report: all
 	$(BIN)/snakemake --report report.html

@@ -36,6 +36,7 @@ include: "workflow/rules/simulation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/extensions.smk"
 
 
 rule all:
@@ -43,3 +44,13 @@ rule all:
     input:
         expand("<figures>/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
         rules.claims.output,
+
+
+rule extensions:
+    input:
+        expand(
+            "<figures>/{figure}.{format}",
+            figure=["stage1_samples", "regularization"],
+            format=["pdf", "png"],
+        ),
+        rules.sensitivity.output,

@@ -113,3 +113,33 @@ class ProximalGradient(_Optimizer):
         (columns,) = group["params"]
         rate = group["lr"][..., 0] / self._stationary  # (..., R, N)
         kernel_for(columns).proximal_step(columns, columns.grad, rate, group["penalty"][..., 0])
+
+
+class RawGradient(_Optimizer):
+    """Plain steps ``parameter <- parameter - eta g``, without preconditioner or projection.
+
+    Not the paper's algorithm: what *SGD* could also mean. (`torch.optim.SGD` takes one
+    rate for all replicates, and eta_V and eta_A differ between them.)
+
+    Parameters
+    ----------
+    matrix : Parameter, shape (..., R, M, N)
+        V, or A transposed.
+    rate : float or Tensor broadcastable to (..., R)
+        Positive.
+
+    Raises
+    ------
+    ValueError
+        If a rate is not positive.
+    """
+
+    def __init__(self, matrix: nn.Parameter, rate: Rate) -> None:
+        super().__init__([matrix], {"lr": _per_matrix("rate", rate, matrix)})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step from the parameter's ``.grad``."""
+        (group,) = self.param_groups
+        (matrix,) = group["params"]
+        matrix -= group["lr"] * matrix.grad

@@ -154,17 +154,18 @@ class Task:
 
     def replicate(self, index: int) -> "Task":
         """One of the replicates, as a task with a replicate dimension of 1."""
-        return self.select(slice(index, index + 1))
+        return self.select(range(index, index + 1))
 
-    def select(self, some: slice) -> "Task":
-        """Some of the replicates."""
+    def select(self, replicates: Sequence[int]) -> "Task":
+        """Some of the replicates, in the order given."""
+        some = torch.tensor(replicates, device=self.stationary.device)
         return replace(
             self,
             transition=self.transition[some],
             stationary=self.stationary[some],
             positions=self.positions[some],
             weights=self.weights[some],
-            seeds=self.seeds[some],
+            seeds=tuple(self.seeds[replicate] for replicate in replicates),
         )
 
     @property

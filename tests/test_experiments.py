@@ -33,6 +33,11 @@ SIMULATE = (
     "--tasks tasks.parquet --seed 5 --batch 500 --steps 30 --boost-steps 10 --boost-rate 0.1 "
     "--rate 0.05 --penalty 1e-4 --particles 38 --log-interval 5 --curves simulation.parquet"
 )
+SENSITIVITY = (
+    "--tasks tasks.parquet --seed 5 --batch 8 --steps 30 --boost-steps 12 --boost-rate 0.05 "
+    "--log-interval 5 --optimizer proximal 0.02 1e-3 1 --optimizer sgd 0.02 0 0 "
+    "--boost s_boost.parquet --curves s_curves.parquet"
+)
 
 CHECK = (
     "--tasks tasks.parquet --seed 5 --batch 16 --steps 12 --signal 0.3 --rate 0.05 "
@@ -108,6 +113,78 @@ def test_setting_travels_with_the_tables(folder):
     assert setting["states"] == 3
     assert setting["boost_rate"] == 0.05
     assert setting["optimizers"]["proximal"] == {"rate": 0.02, "penalty": 1e-3, "threshold": True}
+
+
+def test_few_replicates_are_the_first_of_many(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS)
+    call(tmp_path, "boost", BOOST)
+    call(tmp_path, "optimizers", BRANCHES.replace("--state-output end.parquet", "--replicates 2"))
+    few = tables.read(tmp_path / "optimizers.parquet", tables.CURVES)
+    many = tables.read(folder / "optimizers.parquet", tables.CURVES)
+    shared = many[many["replicate"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few, shared, rtol=1e-4)
+    assert not (tmp_path / "end.parquet").exists()
+
+
+def vary(folder, options=""):
+    """Curves of Stage 1 and of the optimizers after it, with a reading changed."""
+    call(folder, "sensitivity", SENSITIVITY + options)
+    return [
+        tables.read(folder / f"s_{name}.parquet", tables.CURVES).set_index(
+            ["optimizer", "replicate", "step"]
+        )
+        for name in ("boost", "curves")
+    ]
+
+
+@pytest.fixture(scope="module")
+def unvaried(folder):
+    return vary(folder)
+
+
+def test_sensitivity_without_a_change_is_the_replication(folder, unvaried):
+    for found, name in zip(unvaried, ("boost", "optimizers"), strict=True):
+        frame = tables.read(folder / f"{name}.parquet", tables.CURVES)
+        frame = frame[frame["optimizer"] != "wild"].set_index(found.index.names)
+        pd.testing.assert_frame_equal(found.sort_index(), frame.sort_index(), rtol=1e-4)
+
+
+def test_raw_sgd_changes_sgd_alone(folder, unvaried):
+    boost, curves = vary(folder, " --raw")
+    pd.testing.assert_frame_equal(boost, unvaried[0])
+    pd.testing.assert_frame_equal(curves.loc["proximal"], unvaried[1].loc["proximal"], rtol=1e-4)
+    last = curves.xs(30, level="step").loc["sgd", "attention_signal"]
+    assert (last != unvaried[1].xs(30, level="step").loc["sgd", "attention_signal"]).all()
+
+
+def test_rates_as_they_are_are_the_scaled_ones_where_k_is_1(folder, unvaried):
+    # Stage 1's first step moves V by eta G_V: alpha_V by a factor K_Q less than the scaled one.
+    options = " --unscaled".replace("--unscaled", "--unscaled --log-interval 1")
+    boost, _ = vary(folder, options)
+    scaled, _ = vary(folder, " --log-interval 1")
+    task = Task.load(folder / "tasks.parquet")
+    ratio = boost.xs(1, level="step")["value_signal"] / scaled.xs(1, level="step")["value_signal"]
+    np.testing.assert_allclose(ratio, task.attention_energy, rtol=1e-3)
+
+
+def test_each_run_switches_at_its_own_signal(folder, unvaried):
+    boost, curves = vary(folder, " --switch-signal 0.05")
+    signals = boost[["value_signal", "attention_signal"]].abs().max(axis=1).loc["boost"]
+    ends = {}
+    for replicate, signal in signals.groupby("replicate"):
+        signal = signal.droplevel("replicate")
+        reached = signal[signal >= 0.05]
+        ends[replicate] = int(reached.index[0]) if len(reached) else 30
+        assert (signal.loc[ends[replicate] :] == signal.loc[ends[replicate]]).all()  # held
+        assert (signal.loc[: ends[replicate] - 1] < 0.05).all()
+    assert len(set(ends.values())) > 1  # else this tells nothing
+    steps = curves.reset_index().groupby(["optimizer", "replicate"])["step"].agg(list)
+    assert all(sorted(found) == list(range(min(ends.values()), 31, 5)) for found in steps)
+    # Before its switch a run is in Stage 1, whatever comes after.
+    late = max(ends, key=ends.get)
+    first = boost.loc[("boost", late, min(ends.values()))]
+    for name in ("proximal", "sgd"):
+        assert curves.loc[(name, late, min(ends.values()))]["value_signal"] == first["value_signal"]
 
 
 def test_attention_trains_both_models(folder):

@@ -5,7 +5,7 @@ import torch
 
 from scb.algorithm import optimizers, train
 from scb.kernels.reference import project_columns, soft_threshold
-from scb.optim import ProximalGradient, ValueGradient, precondition_value
+from scb.optim import ProximalGradient, RawGradient, ValueGradient, precondition_value
 from scb.transformer import LinearTransformer
 
 
@@ -80,6 +80,19 @@ def test_conditions_train_as_if_alone(make_task, make_stream):
         torch.testing.assert_close(both.value[condition], alone.value)
 
 
+def test_raw_steps_are_those_of_torch(make_task, make_stream):
+    task, rates = make_task(3, 12), torch.tensor([0.1, 0.3])
+    model = LinearTransformer.initial(task)
+    train(model, [RawGradient(part, rates) for part in model.parameters()], make_stream(task),
+          range(5), 8)  # fmt: skip
+    for replicate, rate in enumerate(rates.tolist()):
+        plain = LinearTransformer.initial(task)
+        train(plain, [torch.optim.SGD(plain.parameters(), rate)], make_stream(task), range(5), 8)
+        torch.testing.assert_close(model.value[replicate], plain.value[replicate])
+        torch.testing.assert_close(model.columns[replicate], plain.columns[replicate])
+    assert not torch.allclose(model.columns.sum(-1), torch.ones(()), atol=1e-4)  # no projection
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])
 def test_rates_must_be_positive(make_task, rate):
     task = make_task(3, 5)
@@ -88,5 +101,7 @@ def test_rates_must_be_positive(make_task, rate):
         ValueGradient(model.value, task.stationary, rate)
     with pytest.raises(ValueError, match="rate must be positive"):
         ProximalGradient(model.columns, task.stationary, rate)
+    with pytest.raises(ValueError, match="rate must be positive"):
+        RawGradient(model.value, rate)
     with pytest.raises(ValueError, match="penalty must be at least 0"):
         ProximalGradient(model.columns, task.stationary, 0.1, -1e-3)

@@ -241,3 +241,15 @@ def test_a_single_task_loads_as_one_replicate(tmp_path):
     task = Task.sample(4, 6, 1, 3)
     task.save(tmp_path / "task.parquet")
     assert equal(Task.load(tmp_path / "task.parquet"), Task.stack([task]))
+
+
+def test_select_keeps_replicates_as_they_are(make_task):
+    task = make_task(3, 8, replicates=4)
+    some = task.select([2, 0])
+    assert some.seeds == (task.seeds[2], task.seeds[0])
+    alone = task.replicate(2)
+    assert alone.seeds == some.seeds[:1]
+    for name in ("transition", "stationary", "positions", "weights"):
+        assert torch.equal(getattr(some, name)[0], getattr(task, name)[2])
+        assert torch.equal(getattr(some, name)[1], getattr(task, name)[0])
+        assert torch.equal(getattr(alone, name), getattr(some, name)[:1])

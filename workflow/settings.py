@@ -159,6 +159,23 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         sparsity, length = setting.get("sparsity", 1), setting.get("length", math.inf)
         if sparsity > length:
             yield f"{name}.sparsity is {sparsity}; it must be at most {name}.length, {length}"
+        least, most = setting.get("least", 0), setting.get("most", math.inf)
+        if least >= most:
+            yield f"{name}.least is {least}; it must be less than {name}.most, {most}"
+        for part, lengths in setting.items():
+            if not isinstance(lengths, dict) or "shortest" not in lengths:
+                continue
+            short, long = lengths["shortest"], lengths["longest"]
+            if sparsity > short:
+                yield (
+                    f"{name}.sparsity is {sparsity}; it must be at most "
+                    f"{name}.{part}.shortest, {short}"
+                )
+            if 2 * short > long:
+                yield (
+                    f"{name}.{part}.longest is {long}; it must be at least twice "
+                    f"{name}.{part}.shortest, {short}"
+                )
         steps = setting.get("steps", math.inf)
         boost = setting.get("boost", {}).get("steps", 0)
         if boost > steps:
@@ -240,3 +257,15 @@ def digest(config: Mapping[str, Any], keys: Sequence[str] = CLAIMED) -> str:
     """Fingerprint of some sections, the same for any order of their keys."""
     text = json.dumps({key: config[key] for key in keys}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def penalty_grid(least: float, most: float, per_decade: int) -> list[float]:
+    """0, then penalties from ``least`` to ``most``, evenly spaced in the logarithm."""
+    gaps = max(1, round(math.log10(most / least) * per_decade))
+    grid = [least * (most / least) ** (place / gaps) for place in range(gaps)]
+    return [0.0, *(float(f"{penalty:.3g}") for penalty in [*grid, most])]
+
+
+def doublings(shortest: int, longest: int) -> list[int]:
+    """``shortest``, twice that and so on, up to ``longest`` at most."""
+    return [shortest << place for place in range((longest // shortest).bit_length())]

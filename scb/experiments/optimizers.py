@@ -28,11 +28,13 @@ from scb.transformer import LinearTransformer
 def branch(state: Path, tasks: Task, thresholded: Tensor) -> tuple[int, LinearTransformer]:
     """The step that Stage 1 ended with, and a model with its end in every branch.
 
-    Where ``thresholded`` (G, 1) is true, Stage 2 opens with a threshold.
+    The state may hold more replicates than the tasks. Where ``thresholded`` (G, 1) is true,
+    Stage 2 opens with a threshold.
     """
     _, first, value, columns = read_states(state)
-    value = value[0].to(tasks.stationary.device)  # (R, N, N)
-    columns = columns[0].to(value.device)  # (R, N, T)
+    few = slice(len(tasks.seeds))
+    value = value[0, few].to(tasks.stationary.device)  # (R, N, N)
+    columns = columns[0, few].to(value.device)  # (R, N, T)
     sparse = sparsify(columns, switch_threshold(tasks, value).to(columns))
     columns = torch.where(thresholded[..., None, None], sparse, columns)  # (G, R, N, T)
     return first, LinearTransformer(value.expand(len(columns), *value.shape), columns)
@@ -42,6 +44,8 @@ def main(options: Arguments) -> None:
     """Branch, train, log and write the states at the end."""
     device = set_up(options)
     tasks = Task.load(options.tasks).to(device)
+    if options.replicates:
+        tasks = tasks.select(range(len(tasks.seeds))[: options.replicates])
     names = [name for name, *_ in options.optimizer]
     if len(set(names)) < len(names):
         raise ValueError(f"optimizer names are {names}: each may be used once")
@@ -63,6 +67,7 @@ def main(options: Arguments) -> None:
     observe(options.steps)
 
     setting = tables.setting(options.state) | {
+        "batch": options.batch,
         "steps": options.steps,
         "optimizers": {
             name: {"rate": float(eta), "penalty": float(lam), "threshold": bool(float(keep))}
@@ -70,7 +75,10 @@ def main(options: Arguments) -> None:
         },
     }
     tables.write(curves.frame(), options.curves, tables.CURVES, setting)
-    write_states(options.state_output, names, options.steps, model.value, model.columns, setting)
+    if options.state_output:
+        write_states(
+            options.state_output, names, options.steps, model.value, model.columns, setting
+        )
 
 
 if __name__ == "__main__":
@@ -86,5 +94,6 @@ if __name__ == "__main__":
         help="THRESHOLD: 1 to threshold A at the stage switch, else 0; repeatable",
     )
     parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--state-output", type=Path, required=True, help="output")
+    parser.add_argument("--state-output", type=Path, help="output, if wanted")
+    parser.add_argument("--replicates", type=int, help="only the first so many; default: all")
     run(main, parser)

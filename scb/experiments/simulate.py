@@ -28,7 +28,7 @@ ENTRIES = 2**18
 
 def simulate(tasks: Task, replicates: range, options: Arguments) -> pd.DataFrame:
     """Curves of some of the replicates."""
-    tasks = tasks.select(slice(replicates.start, replicates.stop))
+    tasks = tasks.select(replicates)
     seeds = [derive(options.seed, "simulation", replicate) for replicate in replicates]
     simulation = Simulation(tasks, seeds, options.batch, options.particles)
     path = trajectory(

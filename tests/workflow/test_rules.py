@@ -18,8 +18,8 @@ RULES = {
 def test_rules_are_found():
     assert {"tasks", "boost", "optimizers", "attention", "simulation", "check"} < set(RULES)
     assert {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"} < set(RULES)
-    assert "claims" in RULES
-    assert len(RULES) == 19
+    assert {"claims", "stage1", "sweep", "variant"} < set(RULES)
+    assert len(RULES) == 27
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -58,7 +58,7 @@ def test_inputs_and_outputs_have_names(rule):
 
 
 def test_what_trains_takes_device_and_gpu_from_one_place():
-    training = "boost", "optimizers", "attention", "check"
+    training = "boost", "optimizers", "attention", "check", "stage1", "sweep", "variant"
     for rule in (*training, "pretrain", "one_step", "finetune", "scratch"):
         assert "gpu=GPU," in RULES[rule]
         assert 'device=config["device"],' in RULES[rule]

@@ -13,10 +13,12 @@ from workflow.settings import (
     CLAIMED,
     SCHEMA,
     digest,
+    doublings,
     find_faults,
     look_up,
     optimizer_options,
     options,
+    penalty_grid,
 )
 
 CONFIG = (ROOT / "config.yaml").read_text()
@@ -34,6 +36,8 @@ COUNTS = [
     "transfer.batch",
     "transfer.pretrain.steps",
     "transfer.one_step.steps",
+    "stage1_samples.uniform.longest",
+    "regularization.per_decade",
 ]
 RATES = [
     "tasks.concentration",
@@ -44,6 +48,9 @@ RATES = [
     "simulation_500.rate",
     "check_100.rate",
     "transfer.scratch.growth",
+    "stage1_samples.larger_rate",
+    "regularization.least",
+    "sensitivity.switch_signal",
 ]
 
 
@@ -140,6 +147,14 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("transfer.correlations", [], "of length at least 1"),
         ("transfer.lengths", [500], "of length at least 2"),
         ("transfer.sparsity", 51, "at most the shortest T, 50"),
+        ("stage1_samples.doublings", -1, "at least 0"),
+        ("stage1_samples.sparsity", 126, "at most stage1_samples.drawn.shortest, 125"),
+        (
+            "stage1_samples.uniform.longest",
+            499,
+            "at least twice stage1_samples.uniform.shortest, 250",
+        ),
+        ("sensitivity.sampler", "gauss", "one of dirichlet, balanced"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
         ("results", "/tmp/results", FOLDER),
@@ -279,6 +294,22 @@ def test_smoke_only_overrides(config):
     full = dict(leaves(config))
     assert set(smoke) < set(full)
     assert all(full[key] != value for key, value in smoke.items())
+
+
+def test_least_penalty_is_below_the_largest(config):
+    assert find_faults(put(config, "regularization.least", 0.001)) == [
+        "regularization.least is 0.001; it must be less than regularization.most, 0.001"
+    ]
+
+
+def test_penalty_grid():
+    assert penalty_grid(1e-5, 1e-3, 2) == [0, 1e-5, 3.16e-5, 1e-4, 3.16e-4, 1e-3]
+    assert penalty_grid(1e-4, 2e-4, 1) == [0, 1e-4, 2e-4]
+
+
+def test_doublings():
+    assert doublings(250, 2000) == [250, 500, 1000, 2000]
+    assert doublings(250, 1999) == [250, 500, 1000]
 
 
 def test_look_up(config):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from workflow.imports import module_files
-from workflow.settings import digest, look_up, optimizer_options, options
+from workflow.settings import digest, doublings, look_up, optimizer_options, options, penalty_grid
 
 VOCABULARY = ["vocabulary_3", "vocabulary_10", "vocabulary_20"]
 TRAINING = ["convergence", *VOCABULARY]

@@ -1,0 +1,85 @@
+"""From runs of Stage 1 to the batch they need, and to its exponents in T and eta."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from scb import tables
+from scb.experiments.common import Arguments, run
+from scb.seeds import derive
+from scb.stage1 import GRID_STEP, exponents, fit
+
+SIZES = ["length", "rate"]
+
+
+def count(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `tables.STAGE1_PROBABILITIES`."""
+    cells = runs.groupby(["stationary", *SIZES, "batch"], as_index=False).agg(
+        runs=("right", "size"),
+        right=("right", "sum"),
+        reached=("reached", "sum"),
+        predicted=("probability", "mean"),
+    )
+    intervals = [
+        binomtest(right, size).proportion_ci(0.95)  # Clopper and Pearson
+        for right, size in zip(cells["right"], cells["runs"], strict=True)
+    ]
+    cells["low"] = [interval.low for interval in intervals]
+    cells["high"] = [interval.high for interval in intervals]
+    return cells.assign(unfinished=cells["runs"] - cells["reached"]).drop(columns="reached")
+
+
+def fit_batches(runs: pd.DataFrame, counts: pd.DataFrame, root: int) -> pd.DataFrame:
+    """Rows of `tables.STAGE1_BATCHES`, with the bootstrap's ``draws`` of each."""
+    names = ["stationary", *SIZES]
+    predicted = runs.groupby(names)["predicted"].first()
+    rows = []
+    for name, cell in counts.groupby(names):
+        seed = derive(root, "bootstrap", *map(str, name))
+        found = fit(cell["batch"].to_list(), cell["right"], int(cell["runs"].iloc[0]), seed=seed)
+        interval = found.interval()
+        rows.append((*name, found.batch, *interval, found.power, predicted[name], found.draws))
+    return pd.DataFrame(rows, columns=[*tables.STAGE1_BATCHES.names, "draws"])
+
+
+def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `tables.EXPONENTS`."""
+    frames = []
+    for stationary, kind in batches.groupby("stationary"):
+        draws = np.stack(kind["draws"].to_list())  # (M, resamples)
+        errors = np.hypot(np.log(draws).std(1), GRID_STEP)
+        found, drawn, predicted = (
+            exponents(kind[SIZES], some, errors)
+            for some in (kind["batch"], draws.T, kind["predicted"])
+        )
+        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+        frame = {"variable": SIZES, "estimate": found, "low": low, "high": high}
+        frames.append(pd.DataFrame(frame | {"predicted": predicted}).assign(subject=stationary))
+    return pd.concat(frames)
+
+
+def main(options: Arguments) -> None:
+    """Fit each setting, then a power law over the settings of one kind of mu."""
+    runs = pd.concat([tables.read(path, tables.STAGE1) for path in options.runs])
+    setting = tables.setting(options.runs[0])
+    counts = count(runs)
+    batches = fit_batches(runs, counts, options.seed)
+    laws = fit_exponents(batches)
+    tables.write(counts, options.probabilities, tables.STAGE1_PROBABILITIES, setting)
+    tables.write(batches.drop(columns="draws"), options.batches, tables.STAGE1_BATCHES, setting)
+    tables.write(laws, options.exponents, tables.EXPONENTS, setting)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--seed", type=int, required=True, help="root of all seeds")
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", required=True, help="of scb.experiments.stage1"
+    )
+    parser.add_argument("--probabilities", type=Path, required=True, help="output")
+    parser.add_argument("--batches", type=Path, required=True, help="output")
+    parser.add_argument("--exponents", type=Path, required=True, help="output")
+    run(main, parser)

@@ -1,0 +1,78 @@
+"""The wider sweeps: run once on the smoke settings, after everything else."""
+
+import shutil
+
+import pytest
+from project import SMOKE, Project
+
+SWEEPS = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
+SWEEPS += ["larger_rate", "larger_batch"]
+VARIANTS = ["rates", "raw_sgd", "no_threshold", "sampler", "switch"]
+STAGE1 = {"stage1", "stage1_fit", "stage1_samples"}
+REGULARIZATION = {"sweep", "windows", "regularization"}
+SENSITIVITY = {"variant", "sensitivity"}
+
+
+@pytest.fixture(scope="module")
+def extended(smoke, tmp_path_factory):
+    """The project after a run of everything and of the extensions; not to be changed."""
+    root = tmp_path_factory.mktemp("extended") / "done"
+    shutil.copytree(smoke.root, root)
+    project = Project(root)
+    run = project.snakemake("extensions")
+    assert run.returncode == 0, run.stdout
+    return project
+
+
+def test_the_replication_does_not_run_them(smoke):
+    assert not (smoke.root / "smoke/results/regularization").exists()
+    assert not (smoke.root / "smoke/figures/stage1_samples.pdf").exists()
+
+
+def test_extensions_are_made(extended):
+    results, figures = extended.root / "smoke/results", extended.root / "smoke/figures"
+    for name in ("stage1_samples", "regularization"):
+        assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
+        assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.stem for path in (results / "regularization").glob("*.parquet")} == {
+        *SWEEPS, "ends", "windows", "exponents"
+    }  # fmt: skip
+    assert {path.name for path in (results / "sensitivity").iterdir()} == {
+        *VARIANTS, "tasks.parquet"
+    }  # fmt: skip
+    assert {path.stem for path in (results / "stage1_samples").iterdir()} == {
+        "uniform_10", "uniform_20", "drawn_10", "drawn_20",
+        "probabilities", "batches", "exponents",
+    }  # fmt: skip
+    table = (results / "sensitivity.md").read_text()
+    rows = [line for line in table.splitlines() if " of 2 |" in line]
+    assert len(rows) == 1 + len(VARIANTS)
+    assert all(line.count("reproduced") == 5 for line in rows)  # C1 to C5
+
+
+def test_second_run_does_nothing(extended):
+    assert extended.plan("extensions") == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ("stage1_samples: {rate: 0.25}", STAGE1),
+        ("regularization: {most: 2.0e-3}", REGULARIZATION),
+        ("sensitivity: {switch_signal: 0.2}", SENSITIVITY),
+    ],
+)
+def test_setting_reruns_its_sweep_alone(extended, tmp_path, change, jobs):
+    (tmp_path / "change.yaml").write_text(change)
+    planned = extended.plan("extensions", settings=(SMOKE, str(tmp_path / "change.yaml")))
+    assert planned - {"extensions"} == jobs
+
+
+def test_report_has_their_figures(extended, tmp_path):
+    report = tmp_path / "report.html"
+    run = extended.snakemake("extensions", "--report", str(report))
+    assert run.returncode == 0, run.stdout
+    text = report.read_text()
+    assert "stage1_samples.png" in text
+    assert "regularization.png" in text
+    assert "snakemake.config" not in text
