@@ -98,11 +98,11 @@ def fit_power_law(
 ) -> PowerLaw:
     """Fit a power law to the median counts, with a bootstrap over replicates.
 
-    A replicate is resampled with all of its sizes, as they may share a task. Of a resample
-    with an infinite median we know that it is no less than the largest count that was reached
-    at that size: ``low`` takes the least exponent that this allows, ``high`` the largest. A
-    resample that has no replicate at a size allows any. So censoring widens the interval
-    and is never mistaken for knowledge.
+    A replicate is resampled with all of its sizes, as they may share a task, among those that
+    were run at the same sizes. Of a resample with an infinite median we know that it is no
+    less than the largest count that was reached at that size: ``low`` takes the least exponent
+    that this allows, ``high`` the largest. So censoring widens the interval and is never
+    mistaken for knowledge.
 
     Parameters
     ----------
@@ -135,8 +135,11 @@ def fit_power_law(
     exponent, constant = _fit(size, medians)
     reach = np.where(np.isfinite(count), count, 0.0).max(0)  # 0: nobody got there
     generator = np.random.Generator(np.random.PCG64(seed))
-    rows = generator.integers(len(count), size=(resamples, len(count)))
-    draws = np.array([_bounds(size, _median(count[row]), reach) for row in rows])  # (., 2)
+    strata = [np.flatnonzero((run == sizes_run).all(1)) for sizes_run in np.unique(run, axis=0)]
+    draws = np.empty((resamples, 2))
+    for draw in draws:
+        rows = np.concatenate([generator.choice(stratum, len(stratum)) for stratum in strata])
+        draw[:] = _bounds(size, _median(count[rows]), reach)
     tail = (1 - level) / 2
     # Order statistics: infinities spoil no neighbour.
     low = np.quantile(draws[:, 0], tail, method="lower")
@@ -156,11 +159,11 @@ def _median(counts: Array) -> Array:
     """Median of each column of (R, S), NaN left out; infinite if one of the middle two is."""
     ordered = np.sort(counts, axis=0)  # NaN last
     known = (~np.isnan(counts)).sum(0)
-    middle = [
-        np.take_along_axis(ordered, np.maximum(rank, 0)[None], axis=0)[0]
+    below, above = (
+        np.take_along_axis(ordered, rank[None], axis=0)[0]
         for rank in ((known - 1) // 2, known // 2)
-    ]
-    return np.where(known > 0, (middle[0] + middle[1]) / 2, np.nan)
+    )
+    return np.asarray((below + above) / 2)
 
 
 def _pull(sizes: Array) -> Array:
@@ -183,8 +186,6 @@ def _fit(sizes: Array, medians: Array) -> tuple[float, float]:
 def _bounds(sizes: Array, medians: Array, reach: Array) -> tuple[float, float]:
     """Least and largest exponent, if infinite medians may be anything from ``reach`` on."""
     pull = _pull(sizes)
-    if np.isnan(medians).any():
-        return -np.inf, np.inf
     censored = np.isinf(medians)
     with np.errstate(divide="ignore"):
         least = np.log(np.where(censored, reach, medians))

@@ -61,8 +61,9 @@ def test_replicates_that_were_not_run_are_not_censored():
     assert law.replicates == (8, 8, 8, 8, 2)
     assert law.censored == (0,) * 5
     assert law.exponent == pytest.approx(0.5)
-    # Some resamples hold neither of the two: (6/8)^8 = 10% of them.
-    assert (law.low, law.high) == (-np.inf, np.inf)
+    # Every resample holds two of those that were run at the last size.
+    assert law.low == pytest.approx(0.5)
+    assert law.high == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("exponent", [-0.5, 0.5])

@@ -44,3 +44,9 @@ def settings(**keys):
         )
 
     return read
+
+
+def replicates_at(wildcards):
+    """Replicates at a T: fewer where they cost most, and no more than there are."""
+    most = dict(zip(config["transfer"]["lengths"], config["transfer"]["replicates"]))
+    return min(config["replicates"], most.get(int(wildcards.length), config["replicates"]))

@@ -8,12 +8,6 @@ TRANSFER_CURVES = [
 ]
 
 
-def replicates_at(wildcards):
-    """Replicates at a T: fewer where they cost most, and no more than there are."""
-    most = dict(zip(config["transfer"]["lengths"], config["transfer"]["replicates"]))
-    return min(config["replicates"], most.get(int(wildcards.length), config["replicates"]))
-
-
 rule transfer_tasks:
     """Downstream tasks at one T: P and mu of a replicate are the same at every T."""
     input:
