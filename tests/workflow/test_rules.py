@@ -19,7 +19,7 @@ def test_rules_are_found():
     assert {"tasks", "boost", "optimizers", "attention", "simulation", "check"} < set(RULES)
     assert {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"} < set(RULES)
     assert {"claims", "stage1", "sweep", "variant"} < set(RULES)
-    assert len(RULES) == 27
+    assert len(RULES) == 28
 
 
 @pytest.mark.parametrize("rule", RULES)

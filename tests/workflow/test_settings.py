@@ -345,4 +345,5 @@ def test_digest_is_of_the_sections_that_claims_read(config):
         changed = copy.deepcopy(config)
         changed[key] = None
         assert digest(changed) != digest(config)
-    assert set(config) - set(CLAIMED) == {"device", "results", "figures"}
+    extensions = {"stage1_samples", "regularization", "sensitivity"}
+    assert set(config) - set(CLAIMED) == {"device", "results", "figures"} | extensions
