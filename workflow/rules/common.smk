@@ -50,3 +50,66 @@ def replicates_at(wildcards):
     """Replicates at a T: fewer where they cost most, and no more than there are."""
     most = dict(zip(config["transfer"]["lengths"], config["transfer"]["replicates"]))
     return min(config["replicates"], most.get(int(wildcards.length), config["replicates"]))
+
+
+# --- The wider sweeps ---
+
+# How mu is made in the sweep of Stage 1.
+MUS = ["uniform", "drawn"]
+# Each sweep over lambda: the setting whose states it starts from, and what differs from it.
+SWEEPS = {
+    **{setting: (setting, {}) for setting in TRAINING},
+    "larger_rate": ("vocabulary_3", {"rate": "regularization.larger_rate"}),
+    "larger_batch": ("vocabulary_3", {"batch": "regularization.larger_batch"}),
+}
+# Each reading that is changed: the tasks, and the options of scb.experiments.sensitivity.
+VARIANTS = {
+    "rates": ("convergence", ["--unscaled"]),
+    "raw_sgd": ("convergence", ["--raw"]),
+    "no_threshold": ("convergence", []),
+    "sampler": ("sensitivity", []),
+    "switch": (
+        "convergence",
+        ["--switch-signal", str(config["sensitivity"]["switch_signal"])],
+    ),
+}
+
+
+def stage1_runs(wildcards):
+    return [
+        f"<results>/stage1_samples/{mu}_{length}.parquet"
+        for mu in MUS
+        for length in doublings(**config["stage1_samples"][mu])
+    ]
+
+
+def sweep_setting(key):
+    """Params function: a setting of the sweep, from its own key or from where it starts."""
+
+    def read(wildcards):
+        setting, changed = SWEEPS[wildcards.sweep]
+        return look_up(config, changed.get(key, f"{setting}.{key}"))
+
+    return read
+
+
+def sweep_optimizers(wildcards):
+    """An optimizer for each lambda, alike in all else."""
+    setting, changed = SWEEPS[wildcards.sweep]
+    keys = config["regularization"]
+    proximal = config[setting]["optimizers"]["proximal"]
+    rate = look_up(config, changed.get("rate", f"{setting}.optimizers.proximal.rate"))
+    grid = penalty_grid(keys["least"], keys["most"], keys["per_decade"])
+    return optimizer_options(
+        {
+            f"penalty_{place:02}": proximal | {"rate": rate, "penalty": penalty}
+            for place, penalty in enumerate(grid)
+        }
+    )
+
+
+def variant_optimizers(wildcards):
+    optimizers = config["convergence"]["optimizers"]
+    if wildcards.variant == "no_threshold":
+        optimizers = {name: steps | {"threshold": False} for name, steps in optimizers.items()}
+    return optimizer_options(optimizers)
