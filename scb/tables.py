@@ -253,6 +253,22 @@ statistic), the same estimate over all replicates, confidence (of each interval)
 estimate over no replicate is null."""
 
 
+RECALL: pa.Schema = pa.schema(
+    [
+        *_required(
+            kernel=pa.string(), rate=pa.float64(), run=pa.int32(), step=pa.int32(), last=pa.bool_()
+        ),
+        *(
+            pa.field(name, pa.float64())
+            for name in ("validation_loss", "validation_accuracy", "test_accuracy")
+        ),
+    ]
+)
+"""One row per kernel, learning rate, run and look at the validation split: kernel (string),
+rate (float64), run (int32), step (int32), last (bool: the run's last look), validation_loss
+(null if not finite), validation_accuracy, test_accuracy (null but at the last look)."""
+
+
 class TableError(ValueError):
     """A Parquet file that is missing, truncated or of another schema."""
 
