@@ -5,9 +5,10 @@ a threshold and then proximal steps, Stage 3 rounds A and fits V to it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scb.kernels import kernel_for
 from scb.kernels.reference import project_columns
@@ -16,9 +17,20 @@ from scb.optim import ProximalGradient, Rate, ValueGradient
 from scb.progress import progress
 from scb.stream import Stream
 from scb.task import Task
-from scb.transformer import LinearTransformer, SoftmaxTransformer
+from scb.transformer import LinearTransformer
 
-Model = LinearTransformer | SoftmaxTransformer
+
+class Model(Protocol):
+    """What `train` trains: V, an attention, and how a mini-batch gives their gradients."""
+
+    value: nn.Parameter
+
+    @property
+    def columns(self) -> Tensor:
+        """Attention transposed, shape (..., R, N, T)."""
+
+    def backward(self, stream: Stream, step: int, size: int) -> None:
+        """Set the parameters' ``.grad`` from the mini-batch of a step."""
 
 
 def sparsify(columns: Tensor, threshold: Tensor) -> Tensor:
@@ -148,7 +160,7 @@ def train(
 
     Parameters
     ----------
-    model : LinearTransformer or SoftmaxTransformer
+    model : Model
     optimizers : torch optimizers that together hold the model's parameters
     stream : Stream
     steps : range
