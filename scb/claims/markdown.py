@@ -31,7 +31,7 @@ decides nothing. "Knowing nothing" is the start of training, at the distances âˆ
 the ground truth."""
 
 
-def render(claims: pd.DataFrame, figures: str) -> str:
+def render(claims: pd.DataFrame, figures: str, note: str = NOTE) -> str:
     """The whole document.
 
     Parameters
@@ -40,8 +40,10 @@ def render(claims: pd.DataFrame, figures: str) -> str:
         In the columns of `scb.tables.CLAIMS`.
     figures : str
         Where the figures lie, as seen from the document.
+    note : str
+        How the claims are judged, with a place for ``confidence``.
     """
-    note = NOTE.format(confidence=claims["confidence"].iloc[0])
+    note = note.format(confidence=claims["confidence"].iloc[0])
     details = [_details(rows) for _, rows in claims.groupby("id", sort=False)]
     return "\n\n".join(["# Claims", table(claims, figures), "## How they are judged", note,
                         "## Every statistic", *details]) + "\n"  # fmt: skip

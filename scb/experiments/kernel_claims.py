@@ -1,0 +1,34 @@
+"""Judge the second paper's claims by the tables of recall."""
+
+import argparse
+from pathlib import Path
+
+from scb import tables
+from scb.claims.markdown import render
+from scb.claims.verdict import judge
+from scb.experiments.common import Arguments, run
+from scb.kernelised.claims import NOTE, claims
+from scb.kernelised.results import Recalled
+
+
+def main(options: Arguments) -> None:
+    """Read, judge and write both tables."""
+    recalled = Recalled.read(options.tables)
+    frame = judge(claims(recalled, options.limited))
+    setting = {"limited": options.limited, "settings": list(recalled)}
+    tables.write(frame, options.output, tables.CLAIMS, setting)
+    # As read again, so that the text follows from the table alone.
+    text = render(tables.read(options.output, tables.CLAIMS), options.figures, NOTE)
+    options.markdown.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--tables", type=Path, nargs="+", required=True, help="SETTING/KERNEL.parquet"
+    )
+    parser.add_argument("--limited", nargs="+", required=True, help="settings with a small state")
+    parser.add_argument("--figures", required=True, help="folder of figures, seen from --markdown")
+    parser.add_argument("--output", type=Path, required=True, help=".parquet")
+    parser.add_argument("--markdown", type=Path, required=True, help=".md")
+    run(main, parser)
