@@ -11,7 +11,7 @@ INSTALLED := .venv/installed
 SMOKE := --configfile tests/workflow/smoke.yaml
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup test smoke extensions report gallery benchmark lock clean
+.PHONY: all setup test smoke extensions kernels report gallery benchmark lock clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -34,7 +34,11 @@ test: setup
 	$(BIN)/python -m pytest
 
 smoke: setup
-	$(BIN)/snakemake --cores $(CORES) $(SMOKE)
+	$(BIN)/snakemake --cores $(CORES) all kernelised $(SMOKE)
+
+# Kernelised attention: up to half an hour on two cores.
+kernels: setup
+	$(BIN)/snakemake --cores $(CORES) kernelised
 
 # The wider sweeps; what they share with the replication is run first, if it is not there yet.
 extensions: setup

@@ -37,6 +37,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/extensions.smk"
+include: "workflow/rules/kernels.smk"
 
 
 rule all:
@@ -54,3 +55,13 @@ rule extensions:
             format=["pdf", "png"],
         ),
         rules.sensitivity.output,
+
+
+rule kernelised:
+    input:
+        expand(
+            "<figures>/{figure}.{format}",
+            figure=["kernels", "kernels_patterns"],
+            format=["pdf", "png"],
+        ),
+        rules.kernel_claims.output,

@@ -69,7 +69,7 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     errors = _Validator(schema).iter_errors(config)
     faults = [line for error in errors for line in _explain(error)]
     # The relations between settings make sense only of settings that are right by themselves.
-    return sorted(faults) or [*_relations(config), *_folders(config)]
+    return sorted(faults) or [*_relations(config), *_kernel_relations(config), *_folders(config)]
 
 
 def _is_number(checker: Any, value: Any) -> bool:
@@ -198,6 +198,32 @@ def _transfer_relations(setting: Mapping[str, Any]) -> Iterator[str]:
     shortest = min(*lengths, setting["pretrain"]["length"])
     if sparsity > shortest:
         yield f"transfer.sparsity is {sparsity}; it must be at most the shortest T, {shortest}"
+
+
+def _kernel_relations(config: Mapping[str, Any]) -> Iterator[str]:
+    """Faults between settings of kernelised attention."""
+    kernels = config["kernels"]
+    if kernels["features"] % 2:
+        yield f"kernels.features is {kernels['features']}; it must be even"
+    for name in kernels["settings"]:
+        if name not in config:
+            yield f"kernels.settings names {name}, which is missing"
+    for name in kernels["limited"]:
+        if name not in kernels["settings"]:
+            yield f"kernels.limited names {name}, which is not in kernels.settings"
+    for name, setting in config.items():
+        if not name.startswith("recall"):
+            continue
+        pairs, length, vocabulary = (setting[key] for key in ("pairs", "length", "vocabulary"))
+        if length < 4 * pairs:
+            yield f"{name}.length is {length}; it must be at least 4 {name}.pairs, {4 * pairs}"
+        if length % 2:
+            yield f"{name}.length is {length}; it must be even"
+        if vocabulary <= length:
+            yield (
+                f"{name}.vocabulary is {vocabulary}; it must be greater than {name}.length, "
+                f"{length}"
+            )
 
 
 def _folders(config: Mapping[str, Any]) -> Iterator[str]:

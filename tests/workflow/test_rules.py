@@ -7,6 +7,8 @@ import sys
 import pytest
 from project import ROOT
 
+from scb.kernelised.similarity import SIMILARITIES
+
 FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 RULES = {
     match[1]: match[2]
@@ -19,7 +21,8 @@ def test_rules_are_found():
     assert {"tasks", "boost", "optimizers", "attention", "simulation", "check"} < set(RULES)
     assert {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"} < set(RULES)
     assert {"claims", "stage1", "sweep", "variant"} < set(RULES)
-    assert len(RULES) == 28
+    assert {"recall", "kernel_columns", "kernel_claims"} < set(RULES)
+    assert len(RULES) == 33
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -59,10 +62,20 @@ def test_inputs_and_outputs_have_names(rule):
 
 def test_what_trains_takes_device_and_gpu_from_one_place():
     training = "boost", "optimizers", "attention", "check", "stage1", "sweep", "variant"
-    for rule in (*training, "pretrain", "one_step", "finetune", "scratch"):
+    transfer, kernels = (
+        ("pretrain", "one_step", "finetune", "scratch"),
+        ("recall", "kernel_columns"),
+    )
+    for rule in (*training, *transfer, *kernels):
         assert "gpu=GPU," in RULES[rule]
         assert 'device=config["device"],' in RULES[rule]
         assert "--device {resources.device:q} --threads {threads}" in RULES[rule]
+
+
+def test_kernels_are_all_there_are():
+    text = (ROOT / "workflow/rules/kernels.smk").read_text()
+    (named,) = re.findall(r"^KERNELS = \[(.*?)\]", text, re.DOTALL | re.MULTILINE)
+    assert re.findall(r'"(\w+)"', named) == list(SIMILARITIES)
 
 
 def test_format():

@@ -155,6 +155,13 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
             "at least twice stage1_samples.uniform.shortest, 250",
         ),
         ("sensitivity.sampler", "gauss", "one of dirichlet, balanced"),
+        ("kernels.rates", 0.01, "a list, as [1, 2]"),
+        ("kernels.features", 7, "even"),
+        ("kernels.runs", 1, "at least 2"),
+        ("recall_stress.solved", 1.5, "at most 1"),
+        ("recall_stress.length", 60, "at least 4 recall_stress.pairs, 64"),
+        ("recall_stress.length", 65, "even"),
+        ("recall_stress.vocabulary", 64, "greater than recall_stress.length, 64"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
         ("results", "/tmp/results", FOLDER),
@@ -196,6 +203,36 @@ def test_fault_is_told_in_one_line(config, key, value, allowed):
 )
 def test_faults_of_the_lists_of_transfer(config, key, value, told):
     assert find_faults(put(config, f"transfer.{key}", value)) == [told]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("kernels.rates", [], "kernels.rates is []; it must be of length at least 1"),
+        ("kernels.rates", [0.1, 0], "kernels.rates.1 is 0; it must be greater than 0"),
+        ("kernels.rates", [0.1, 0.1], "kernels.rates is [0.1, 0.1]; its entries must differ"),
+        (
+            "kernels.settings",
+            ["recall_stress", "recall_512_64"],
+            "kernels.settings names recall_512_64, which is missing",
+        ),
+        (
+            "kernels.settings",
+            ["recall_separating"],
+            "kernels.limited names recall_stress, which is not in kernels.settings",
+        ),
+    ],
+)
+def test_faults_of_the_lists_of_kernels(config, key, value, told):
+    assert find_faults(put(config, key, value)) == [told]
+
+
+def test_preset_for_a_gpu_is_right(config):
+    preset = yaml.safe_load((ROOT / "presets/kernels_gpu.yaml").read_text())
+    kernels = config["kernels"] | preset.pop("kernels")
+    merged = config | preset | {"kernels": kernels}
+    assert find_faults(merged) == []
+    assert set(kernels["settings"]) == {key for key in preset if key.startswith("recall")}
 
 
 def test_missing_key_is_named(config):
@@ -279,8 +316,10 @@ def test_schema_and_settings_name_the_same_keys(config):
     known = set(schema_leaves(schema, schema))
     set_here = {key for key, _ in leaves(config)}
     assert set_here <= known
-    # Only figure 1 draws the two further optimizers.
-    optional = re.compile(r"vocabulary_\d+\.optimizers\.(sgd_small|proximal_large)\.")
+    # Only figure 1 draws the two further optimizers; the grid of recall is for a GPU.
+    optional = re.compile(
+        r"vocabulary_\d+\.optimizers\.(sgd_small|proximal_large)\.|recall_\d+_\d+\."
+    )
     assert {key for key in known - set_here if not optional.match(key)} == set()
 
 
@@ -346,5 +385,6 @@ def test_digest_is_of_the_sections_that_claims_read(config):
         changed[key] = None
         assert digest(changed) != digest(config)
     extensions = {"stage1_samples", "regularization", "sensitivity"}
-    unread = {"device", "results", "figures", "check_100"} | extensions
+    kernels = {"kernels", "recall_separating", "recall_stress"}
+    unread = {"device", "results", "figures", "check_100"} | extensions | kernels
     assert set(config) - set(CLAIMED) == unread

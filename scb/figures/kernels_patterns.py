@@ -1,0 +1,140 @@
+"""Figure kernels_patterns: what each kernel learns of figure 2's bigram task."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator
+
+from scb.figures import style
+from scb.figures.fig2_softmax_vs_linear import ground_truth, last_state
+from scb.figures.replicates import Array, Band, Run
+from scb.figures.similarities import SIMILARITIES
+
+NEAR = 0.01
+"""Within this share of the Bayes loss."""
+
+COLUMNS = 3
+GOAL: Any = {"color": "0.5", "lw": 0.7, "ls": (0, (2, 2))}
+
+
+def draw(tasks: Path, curves: Path, states: Path) -> Figure:
+    """Draw each kernel's attention beside the truth, its loss, and its steps to the Bayes loss."""
+    run = Run.read(curves)
+    replicate = run.replicates[0]  # the first, not the best
+    names = list(SIMILARITIES)
+    attention = {None: ground_truth(tasks, replicate)[0]} | {
+        name: last_state(states, name, replicate)[0] for name in names
+    }
+    rows = -(-len(attention) // COLUMNS)
+    figure = Figure(figsize=(style.WIDTH, 0.95 * rows + 2.4), layout="constrained")
+    ratios = 0.95 * rows, 2.4
+    maps, below = figure.subfigures(2, 1, height_ratios=ratios, squeeze=False)[:, 0]
+    draw_maps(maps, attention, rows)
+    losses, steps = below.subplots(1, 2, width_ratios=(1, 1))
+    draw_losses(losses, run, names)
+    draw_steps(steps, run, names)
+    sns.despine(below)
+    caption = (
+        f"{style.conditions(run)}, vectors of {run['features']} entries. Maps: replicate "
+        f"{replicate}, the first, at the last step. Loss: medians of all "
+        f"{len(run.replicates)} replicates. Right: median and range of the first logged step at "
+        "which the test loss is within 1% of the Bayes loss, and how many replicates get there "
+        f"(the others count as never). Diverged: {diverged(run, names)}."
+    )
+    legend = [
+        style.entry(look.name, color=look.colour, ls=look.dashes, lw=1.1)
+        for look in SIMILARITIES.values()
+    ]
+    legend.append(style.entry("1% of the Bayes loss, median", **GOAL))
+    style.footer(figure, legend, caption, columns=4)
+    return figure
+
+
+def draw_maps(figure: Figure, attention: dict[str | None, Array], rows: int) -> None:
+    """Heat maps of A^T on one colour scale, white at 0."""
+    top = max(float(np.nanmax(np.abs(matrix))) for matrix in attention.values())
+    colours = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.6")
+    axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True)
+    for ax in axes.flat[len(attention) :]:
+        ax.set_axis_off()
+    for ax, (name, matrix) in zip(axes.flat, attention.items(), strict=False):
+        image = ax.imshow(
+            matrix.T, cmap=colours, vmin=-top, vmax=top, aspect="auto", interpolation="nearest"
+        )
+        ax.set_title(SIMILARITIES[name].name if name else r"ground truth $\mathbf{Q}$", loc="left")
+        ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        ax.tick_params(length=2)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("query $k$")
+    for ax in axes[-1]:
+        ax.set_xlabel("position $t$")
+    bar = figure.colorbar(image, ax=axes, aspect=40, pad=0.02, label="attention weight")
+    least = min(float(np.nanmin(matrix)) for matrix in attention.values())
+    bar.ax.set_ylim(min(least, 0), top)  # the colours in use
+    bar.outline.set_visible(False)
+
+
+def draw_losses(ax: Axes, run: Run, names: Sequence[str]) -> None:
+    """Median test loss above the Bayes loss."""
+    for name in names:
+        steps, values = run.values(name, "excess_loss", run.replicates)
+        look = SIMILARITIES[name]
+        ax.plot(steps, Band.of(values).median, color=look.colour, ls=look.dashes, lw=1.1)
+    bayes = run.frame.groupby("replicate")["bayes_loss"].first().median()
+    ax.axhline(NEAR * bayes, **GOAL)
+    ax.set(yscale="log", xlim=(0, run.last), xlabel="step", ylabel=style.LABELS["excess_loss"])
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def draw_steps(ax: Axes, run: Run, names: Sequence[str]) -> None:
+    """Steps to the Bayes loss, a line for each kernel."""
+    for row, name in enumerate(names):
+        reached = steps_to_bayes(run, name)
+        band = Band.of(reached[:, None])
+        low, middle, high = (float(end.item()) for end in (band.low, band.median, band.high))
+        colour, never = SIMILARITIES[name].colour, 1.04 * run.last
+        if np.isfinite(low):
+            ax.plot([low, min(high, never)], [row, row], color=colour, lw=1.0)
+        if np.isfinite(middle):
+            ax.plot(middle, row, color=colour, marker="o", ms=4, clip_on=False)
+        count = f"{np.isfinite(reached).sum()}/{len(reached)}"
+        ax.text(1.05 * run.last, row, count, va="center", clip_on=False)
+    ax.set(xlim=(0, run.last), ylim=(len(names) - 0.5, -0.5))
+    ax.set_xlabel("steps to within 1% of the Bayes loss")
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.yaxis.set_major_locator(FixedLocator(range(len(names))))
+    ax.set_yticklabels([_short(name) for name in names])
+
+
+def _short(name: str) -> str:
+    return SIMILARITIES[name].name.split(": ")[0 if name == "rebased" else -1]
+
+
+def diverged(run: Run, names: Sequence[str]) -> str:
+    """How many replicates of each kernel diverged."""
+    found = [(len(run.divergence(name)), SIMILARITIES[name].name) for name in names]
+    return ", ".join(f"{count} with {name}" for count, name in found if count) or "none"
+
+
+def steps_to_bayes(run: Run, name: str) -> Array:
+    """First logged step of each replicate within `NEAR` of the Bayes loss, infinite if never."""
+    steps, excess = run.values(name, "excess_loss", run.replicates)  # (S,), (R, S)
+    bayes = run.frame.groupby("replicate")["bayes_loss"].first()[run.replicates].to_numpy()
+    near = excess <= NEAR * bayes[:, None]
+    return np.where(near.any(1), steps[near.argmax(1)], np.inf)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``--tasks FILE --curves FILE --states FILE --output kernels_patterns.pdf``."""
+    return style.command(draw, ("tasks", "curves", "states"), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
