@@ -15,6 +15,7 @@ from scb.algorithm import Model, optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     run,
@@ -76,6 +77,5 @@ if __name__ == "__main__":
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--rate", type=float, required=True, help="eta")
     parser.add_argument("--logit-rate", type=float, required=True, help="Adam's rate for W")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--states", type=Path, required=True, help="output")
+    add_outputs(parser, "curves", "states")
     run(main, parser)

@@ -7,6 +7,7 @@ from scb.algorithm import optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     run,
@@ -50,6 +51,5 @@ if __name__ == "__main__":
     parser = arguments(__doc__)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--rate", type=float, required=True, help="eta")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--state", type=Path, required=True, help="output")
+    add_outputs(parser, "curves", "state")
     run(main, parser)

@@ -13,6 +13,7 @@ from scb.algorithm import optimizers, sparsify, switch_threshold, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     read_states,
@@ -93,7 +94,7 @@ if __name__ == "__main__":
         metavar=("NAME", "ETA", "LAMBDA", "THRESHOLD"),
         help="THRESHOLD: 1 to threshold A at the stage switch, else 0; repeatable",
     )
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--state-output", type=Path, help="output, if wanted")
     parser.add_argument("--replicates", type=int, help="only the first so many; default: all")
+    add_outputs(parser, "curves")
+    add_outputs(parser, "state-output", required=False)
     run(main, parser)

@@ -11,7 +11,7 @@ import torch
 
 from scb import tables
 from scb.curves import Curves
-from scb.experiments.common import Arguments, arguments, run
+from scb.experiments.common import Arguments, add_outputs, arguments, run
 from scb.population import trajectory
 from scb.progress import progress
 from scb.seeds import derive
@@ -95,5 +95,5 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, required=True, help="eta")
     parser.add_argument("--penalty", type=float, required=True, help="lambda of proximal")
     parser.add_argument("--particles", type=int, required=True, help="M")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
+    add_outputs(parser, "curves")
     run(main, parser)

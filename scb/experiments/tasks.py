@@ -1,8 +1,6 @@
 """Draw the tasks of an experiment, one per replicate."""
 
-from pathlib import Path
-
-from scb.experiments.common import Arguments, arguments, run
+from scb.experiments.common import Arguments, add_outputs, arguments, run
 from scb.seeds import derive
 from scb.task import Task
 
@@ -33,5 +31,5 @@ if __name__ == "__main__":
     parser.add_argument("--concentration", type=float, default=1.0)
     parser.add_argument("--weights", default="uniform", help="uniform or drawn")
     parser.add_argument("--replicates", type=int, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    add_outputs(parser, "output")
     run(main, parser)

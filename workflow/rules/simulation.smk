@@ -5,6 +5,7 @@ rule simulation:
         tasks=rules.tasks.output.tasks,
     output:
         curves="<results>/{setting}/simulation.parquet",
+        provenance="<results>/{setting}/simulation.provenance.json",
     log:
         "<logs>/{setting}/simulation.log",
     benchmark:
@@ -31,7 +32,8 @@ rule simulation:
         ),
     shell:
         "python -m scb.experiments.simulate {params.settings:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} > {log:q} 2>&1"
+        " --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule check:
