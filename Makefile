@@ -41,7 +41,7 @@ extensions: setup
 	$(BIN)/snakemake --cores $(CORES) extensions
 
 report: all
-	$(BIN)/snakemake --report report.html
+	PYTHONPATH=.:workflow/report $(BIN)/snakemake --reporter page --report-page-path report.zip
 
 # Copies figures and claims of the full replication into docs/gallery and the README.
 gallery: all
@@ -65,4 +65,4 @@ lock:
 
 # Outputs only: .venv stays.
 clean:
-	rm -rf results figures smoke report.html .snakemake
+	rm -rf results figures smoke report.zip .snakemake

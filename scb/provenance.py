@@ -30,7 +30,7 @@ def write(
     path: Path,
     *,
     settings: Mapping[str, Any],
-    seed: int,
+    seed: int | None,
     device: str,
     threads: int,
     inputs: Sequence[Path],
@@ -45,8 +45,8 @@ def write(
         Written as JSON.
     settings : mapping
         What decides the outputs besides ``inputs``; kept with its digest.
-    seed : int
-        Root of all seeds.
+    seed : int or None
+        Root of all seeds; None where nothing is drawn.
     device, threads : str, int
         What it was computed on; neither is a setting.
     inputs, outputs : sequence of files

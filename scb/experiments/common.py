@@ -35,8 +35,6 @@ def arguments(
         parser.add_argument("--threads", type=int, default=1)
     if device:
         parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
-    parser.add_argument("--provenance", type=Path, help="JSON output; none by default")
-    parser.set_defaults(outputs=[])
     return parser
 
 
@@ -53,6 +51,7 @@ def add_outputs(parser: argparse.ArgumentParser, *names: str) -> None:
 def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> None:
     """Parse the command line and run; bad input ends in one line and status 1."""
     started = provenance.now()
+    parser.add_argument("--provenance", type=Path, help="JSON output; none by default")
     options = parser.parse_args()
     try:
         main(options)
@@ -64,18 +63,18 @@ def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> N
 
 def write_provenance(options: Arguments, started: datetime) -> None:
     """Write the provenance of a job; its settings are all but files, device and threads."""
-    words = {name: word for name, word in vars(options).items() if name != "outputs"}
+    words = dict(vars(options))
+    output, outputs = words.pop("provenance"), words.pop("outputs", ())
     device, threads = words.pop("device", "cpu"), words.pop("threads", 1)
-    output = words.pop("provenance")
     files = {name: paths for name, word in words.items() if (paths := _paths(word))}
     provenance.write(
         output,
         settings={name: word for name, word in words.items() if name not in files},
-        seed=options.seed,
+        seed=words.get("seed"),
         device=_describe(resolve_device(device)),
         threads=threads,
-        inputs=[path for name in files if name not in options.outputs for path in files[name]],
-        outputs=[path for name in options.outputs for path in files[name]],
+        inputs=[path for name in files if name not in outputs for path in files[name]],
+        outputs=[path for name in outputs for path in files[name]],
         started=started,
     )
 
