@@ -71,7 +71,7 @@ def write_provenance(options: Arguments, started: datetime) -> None:
         output,
         settings={name: word for name, word in words.items() if name not in files},
         seed=words.get("seed"),
-        device=_describe(resolve_device(device)),
+        device=describe(resolve_device(device)),
         threads=threads,
         inputs=[path for name in files if name not in outputs for path in files[name]],
         outputs=[path for name in outputs for path in files[name]],
@@ -102,7 +102,7 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _describe(device: torch.device) -> str:
+def describe(device: torch.device) -> str:
     """The device, and which GPU it is."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
 
