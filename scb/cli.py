@@ -10,6 +10,7 @@ import shutil
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -63,26 +64,26 @@ def train(options: Namespace) -> None:
     folder: Path = options.output
     folder.mkdir(parents=True, exist_ok=True)
 
-    def run(module: Any, *names: str, **words: Any) -> None:
-        shared = {name: getattr(options, name) for name in names}
-        module.main(Namespace(seed=options.seed, **shared, **words))
+    def run(module: Any, names: str, *words: object, **files: Path) -> None:
+        same = {name: getattr(options, name.replace("-", "_")) for name in names.split()}
+        paths = {name.replace("_", "-"): path for name, path in files.items()}
+        pairs = [(f"--{name}", value) for name, value in (same | paths).items()]
+        line = [str(word) for word in (*chain.from_iterable(pairs), *words)]
+        module.main(module.command_line().parse_args(line))
 
     # A run that fails leaves nothing, and the files of an earlier one as they were.
     with TemporaryDirectory(prefix=".", dir=folder) as scratch:
         part = {name: Path(scratch, f"{name}.parquet") for name in (*TABLES, "boost", "state")}
-        shape = "states", "length", "sparsity", "replicates"
-        drawn = {"sampler": "dirichlet", "concentration": 1.0, "weights": "uniform"}
-        run(tasks, *shape, **drawn, output=part["tasks"])
+        run(tasks, "seed states length sparsity replicates", output=part["tasks"])
         boost_rate, rate, penalty = _rates(options, Task.load(part["tasks"]))
-
-        training = "batch", "log_interval", "device", "threads"
+        training = "seed batch log-interval device threads"
         files = {"tasks": part["tasks"], "state": part["state"]}
-        steps = {"steps": options.boost_steps, "rate": boost_rate}
-        run(boost, *training, **steps, **files, curves=part["boost"])
-        rules = {"proximal": [rate, penalty, 1], "sgd": [rate, 0, 0]}  # 1: threshold first
-        chosen = [[name, *rules[name]] for name in dict.fromkeys(options.optimizer)]
+        steps = "--steps", options.boost_steps, "--rate", boost_rate
+        run(boost, training, *steps, **files, curves=part["boost"])
+        rules = {"proximal": (rate, penalty, 1), "sgd": (rate, 0, 0)}  # 1: threshold first
+        chosen = [("--optimizer", name, *rules[name]) for name in dict.fromkeys(options.optimizer)]
         files |= {"curves": part["curves"], "state_output": part["states"]}
-        run(optimizers, *training, steps=options.steps, optimizer=chosen, **files)
+        run(optimizers, f"{training} steps", *chain.from_iterable(chosen), **files)
 
         curves = [tables.read(part[name], tables.CURVES) for name in ("boost", "curves")]
         setting = tables.setting(part["curves"])
@@ -94,7 +95,7 @@ def train(options: Namespace) -> None:
     overview.main(["--curves", str(folder / "curves.parquet"), "--output", str(plot)])
     provenance.write(
         folder / "provenance.json",
-        settings=setting | drawn | {name: getattr(options, name) for name in beside},
+        settings=setting | {name: getattr(options, name) for name in beside},
         seed=options.seed,
         device=common.describe(device),
         threads=options.threads,

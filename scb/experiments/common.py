@@ -38,14 +38,15 @@ def arguments(
     return parser
 
 
-def add_outputs(parser: argparse.ArgumentParser, *names: str) -> None:
+def add_outputs(parser: argparse.ArgumentParser, *names: str, required: bool = True) -> None:
     """Options for the tables that a job writes: ``add_outputs(parser, "curves", "state")``.
 
     Provenance tells them from the other files on the command line, which are inputs.
     """
     for name in names:
-        parser.add_argument(f"--{name}", type=Path, required=True, help="output")
-    parser.set_defaults(outputs=[name.replace("-", "_") for name in names])
+        parser.add_argument(f"--{name}", type=Path, required=required, help="output")
+    known = parser.get_default("outputs") or []
+    parser.set_defaults(outputs=[*known, *(name.replace("-", "_") for name in names)])
 
 
 def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> None:
@@ -74,7 +75,7 @@ def write_provenance(options: Arguments, started: datetime) -> None:
         device=describe(resolve_device(device)),
         threads=threads,
         inputs=[path for name in files if name not in outputs for path in files[name]],
-        outputs=[path for name in outputs for path in files[name]],
+        outputs=[path for name in outputs for path in files.get(name, ())],
         started=started,
     )
 

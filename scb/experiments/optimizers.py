@@ -3,6 +3,7 @@
 All optimizers of a replicate see the same samples, so they are compared in pairs.
 """
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import torch
@@ -82,7 +83,8 @@ def main(options: Arguments) -> None:
         )
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="end of Stage 1")
@@ -97,4 +99,8 @@ if __name__ == "__main__":
     parser.add_argument("--replicates", type=int, help="only the first so many; default: all")
     add_outputs(parser, "curves")
     add_outputs(parser, "state-output", required=False)
-    run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())

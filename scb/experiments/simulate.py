@@ -3,6 +3,7 @@
 The noiseless path, ``population``, is logged beside them.
 """
 
+from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def main(options: Arguments) -> None:
     tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__, device=False)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--boost-steps", type=int, required=True, help="last step of Stage 1")
@@ -96,4 +98,8 @@ if __name__ == "__main__":
     parser.add_argument("--penalty", type=float, required=True, help="lambda of proximal")
     parser.add_argument("--particles", type=int, required=True, help="M")
     add_outputs(parser, "curves")
-    run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())
