@@ -172,7 +172,7 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
     marked = snakefile.read_text().replace("    default_target: True\n", "")
     snakefile.write_text(marked + CLAIMS)
     (done.root / "verdicts.md").write_text(
-        "# Judged\n\n| id | figure |\n|---|---|\n"
+        "# Judged\n\n## Verdicts\n\n| id | figure |\n|---|---|\n"
         "| C1 | [figure 1](../figures/fig1_convergence.png) |\n"
     )
     pq.write_table(pa.table({"a<b": [0.123456, None]}), done.root / "short.parquet")
@@ -185,7 +185,8 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
     assert headings[0] == "Claims"
     assert headings[-2:] == ["Run times", "Provenance"]
     assert "Appendix" in headings
-    assert "<h3>Judged</h3>" in html
+    assert "Judged" not in html  # the label is the title
+    assert "<h4>Verdicts</h4>" in html
     assert '<td><a href="#fig1_convergence">figure 1</a></td>' in html
     assert "<th>a&lt;b</th>" in html
     assert "<tr><td>0.1235</td></tr><tr><td></td></tr>" in html

@@ -205,6 +205,8 @@ def _markdown(path: Path, anchors: Mapping[str, str]) -> Markup:
     """Markdown below the page's own headings, its links to other results within the page."""
     parser = MarkdownIt("commonmark").enable("table")
     tokens = parser.parse(path.read_text(encoding="utf-8"))
+    if tokens and tokens[0].tag == "h1":
+        tokens = tokens[3:]  # the page has a title for it
     for token in tokens:
         if token.type.startswith("heading_"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
