@@ -1,18 +1,19 @@
 """The report: one archive, opened without a network, with all that the rules mark for it."""
 
 import base64
+import importlib
 import json
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from project import Project
+from project import ROOT, Project
 
 REPORTER = ("--reporter", "page", "--report-page-path")
 
@@ -43,8 +44,7 @@ class Page(HTMLParser):
 
 
 class Report:
-    def __init__(self, project: Project):
-        path = project.root / "report.zip"
+    def __init__(self, project: Project, path: Path):
         run = project.snakemake(*REPORTER, str(path), pythonpath="workflow/report")
         assert run.returncode == 0, run.stdout
         with ZipFile(path) as archive:
@@ -60,8 +60,8 @@ class Report:
 
 
 @pytest.fixture(scope="module")
-def report(smoke):
-    return Report(smoke)
+def report(smoke, tmp_path_factory):
+    return Report(smoke, tmp_path_factory.mktemp("report") / "report.zip")
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +141,9 @@ def test_every_table_has_provenance(report, smoke):
     assert f"torch {record['versions']['torch']}" in part
 
 
-def test_settings_are_those_in_force(report, smoke):
-    (smoke.root / "again.yaml").write_bytes(report.files["settings.yaml"])
-    run = smoke.snakemake("--dry-run", settings=("again.yaml",))
+def test_settings_are_those_in_force(report, smoke, tmp_path):
+    (again := tmp_path / "again.yaml").write_bytes(report.files["settings.yaml"])
+    run = smoke.snakemake("--dry-run", settings=(str(again),))
     assert "Nothing to be done" in run.stdout, run.stdout
 
 
@@ -180,7 +180,7 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
     assert run.returncode == 0, run.stdout
     with (done.root / "smoke/results/convergence/tasks.parquet").open("ab") as table:
         table.write(b"tampered with")
-    html = (report := Report(done)).html
+    html = (report := Report(done, done.root / "report.zip")).html
     headings = re.findall("<h2>(.*?)</h2>", html)
     assert headings[0] == "Claims"
     assert headings[-2:] == ["Run times", "Provenance"]
@@ -221,3 +221,13 @@ def test_a_browser_shows_every_figure(report, figures, tmp_path):
     loaded, width = title.split(" | ")
     assert {path.stem for path in figures} <= set(loaded.split())
     assert int(width) <= 1200  # wide tables scroll by themselves
+
+
+def test_the_smallest_tables_go_into_the_archive_while_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "workflow/report")
+    page = importlib.import_module("snakemake_report_plugin_page")
+    monkeypatch.setattr(page, "ROOM", 18)
+    paths = [tmp_path / name for name in "abcd"]
+    for path, size in zip(paths, (10, 7, 4, 6), strict=True):
+        path.write_bytes(b"x" * size)
+    assert [path.name for path in page._fit(paths)] == ["c", "d", "b"]
