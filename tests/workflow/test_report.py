@@ -89,7 +89,9 @@ def test_every_figure_has_its_caption_setting_and_tables(report, smoke, figures)
         named = re.findall(r"<code>([\w/]+\.parquet)</code>", part.split("<details")[1])
         assert len(named) == len(set(named))
         assert set(named) == drawn_from
-        assert len(re.findall(r"states \d+", part)) >= len(named)
+        settings = re.findall(r"<td>(.*?)</td></tr>", part.split("<details")[1])
+        assert len(settings) == len(named)
+        assert all(re.search(r"length \[?\d+", setting) for setting in settings), settings
         assert re.search(r"All jobs behind it: [\d.]+ (s|min)\.", " ".join(part.split()))
 
 
