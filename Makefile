@@ -44,8 +44,11 @@ kernels: setup
 extensions: setup
 	$(BIN)/snakemake --cores $(CORES) extensions
 
+# With the extensions, where they have been made.
 report: all
-	$(BIN)/snakemake --report report.html
+	made=$$($(BIN)/snakemake extensions --dry-run | grep -q 'Nothing to be done' && echo extensions); \
+	PYTHONPATH=.:workflow/report $(BIN)/snakemake all $$made \
+	    --reporter page --report-page-path report.zip
 
 # Copies figures and claims of the full replication into docs/gallery and the README.
 gallery: all
@@ -69,4 +72,4 @@ lock:
 
 # Outputs only: .venv stays.
 clean:
-	rm -rf results figures smoke report.html .snakemake
+	rm -rf results figures smoke report.zip .snakemake

@@ -1,5 +1,6 @@
 """The experiments as the pipeline runs them: by command line, Parquet in and out."""
 
+import json
 import runpy
 import sys
 
@@ -50,6 +51,7 @@ def call(folder, module, options):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "argv", [module, *options.split()])
+        patch.delitem(sys.modules, f"scb.experiments.{module}", raising=False)
         runpy.run_module(f"scb.experiments.{module}", run_name="__main__")
 
 
@@ -185,6 +187,18 @@ def test_each_run_switches_at_its_own_signal(folder, unvaried):
     first = boost.loc[("boost", late, min(ends.values()))]
     for name in ("proximal", "sgd"):
         assert curves.loc[(name, late, min(ends.values()))]["value_signal"] == first["value_signal"]
+
+
+def test_provenance_tells_what_a_job_read_and_wrote(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS)
+    call(tmp_path, "boost", f"{BOOST} --provenance boost.provenance.json")
+    record = json.loads((tmp_path / "boost.provenance.json").read_text())
+    assert set(record["inputs"]) == {"tasks.parquet"}
+    assert set(record["outputs"]) == {"boost.parquet", "boost_state.parquet"}
+    settings = {"seed": 5, "batch": 8, "steps": 12, "rate": 0.05, "log_interval": 5}
+    assert record["settings"] == settings
+    assert (record["seed"], record["threads"]) == (5, 1)
+    assert record["device"] == "cpu" or record["device"].startswith("cuda (")
 
 
 def test_attention_trains_both_models(folder):

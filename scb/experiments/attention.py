@@ -5,6 +5,7 @@ paper's plain steps (lambda = 0), the softmax model's logits those of Adam: thei
 carries a factor a_t, so no fixed rate serves both the uniform start and the end.
 """
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from scb.algorithm import Model, optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     run,
@@ -71,11 +73,15 @@ def main(options: Arguments) -> None:
     write_states(options.states, list(models), options.steps, *state, setting)
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--rate", type=float, required=True, help="eta")
     parser.add_argument("--logit-rate", type=float, required=True, help="Adam's rate for W")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--states", type=Path, required=True, help="output")
-    run(main, parser)
+    add_outputs(parser, "curves", "states")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())

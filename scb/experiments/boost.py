@@ -1,5 +1,6 @@
 """Stage 1: boost the signals with plain preconditioned steps from the paper's start."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 from scb import tables
@@ -7,6 +8,7 @@ from scb.algorithm import optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     run,
@@ -46,10 +48,14 @@ def main(options: Arguments) -> None:
     )
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--rate", type=float, required=True, help="eta")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--state", type=Path, required=True, help="output")
-    run(main, parser)
+    add_outputs(parser, "curves", "state")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())

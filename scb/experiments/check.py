@@ -16,7 +16,7 @@ from torch import Tensor
 from scb import tables
 from scb.algorithm import optimizers, train
 from scb.curves import Curves
-from scb.experiments.common import Arguments, arguments, iterate, run, set_up
+from scb.experiments.common import Arguments, add_outputs, arguments, iterate, run, set_up
 from scb.population import trajectory
 from scb.progress import progress
 from scb.seeds import derive
@@ -107,5 +107,5 @@ if __name__ == "__main__":
     parser.add_argument("--penalty", type=float, required=True, help="lambda of proximal")
     parser.add_argument("--particles", type=int, required=True, help="M of the simulation")
     parser.add_argument("--trained", type=int, required=True, help="replicates to train")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
+    add_outputs(parser, "curves")
     run(main, parser)

@@ -10,7 +10,7 @@ from scb import tables
 from scb.claims import rules
 from scb.claims.markdown import render
 from scb.claims.verdict import Claim, judge
-from scb.experiments.common import Arguments, run
+from scb.experiments.common import Arguments, add_outputs, run
 from scb.population import trajectory
 from scb.runs import Array, Run
 from scb.task import Task
@@ -69,6 +69,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--digest", required=True, help="of the settings of these results")
     parser.add_argument("--figures", required=True, help="folder of figures, seen from --markdown")
-    parser.add_argument("--output", type=Path, required=True, help="claims.parquet")
-    parser.add_argument("--markdown", type=Path, required=True, help="claims.md")
+    add_outputs(parser, "output", "markdown")
     run(main, parser)

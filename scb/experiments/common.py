@@ -1,8 +1,9 @@
-"""What the experiments share: arguments, device and threads, states, one-line faults."""
+"""What the experiments share: arguments, device, states, provenance, one-line faults."""
 
 import argparse
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from scb import tables
+from scb import provenance, tables
 from scb.algorithm import normalise
 from scb.metrics import AttentionStatistics
 from scb.seeds import derive
@@ -37,27 +38,74 @@ def arguments(
     return parser
 
 
+def add_outputs(parser: argparse.ArgumentParser, *names: str, required: bool = True) -> None:
+    """Options for the tables that a job writes: ``add_outputs(parser, "curves", "state")``.
+
+    Provenance tells them from the other files on the command line, which are inputs.
+    """
+    for name in names:
+        parser.add_argument(f"--{name}", type=Path, required=required, help="output")
+    known = parser.get_default("outputs") or []
+    parser.set_defaults(outputs=[*known, *(name.replace("-", "_") for name in names)])
+
+
 def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> None:
     """Parse the command line and run; bad input ends in one line and status 1."""
+    started = provenance.now()
+    parser.add_argument("--provenance", type=Path, help="JSON output; none by default")
+    options = parser.parse_args()
     try:
-        main(parser.parse_args())
+        main(options)
+        if options.provenance is not None:
+            write_provenance(options, started)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
+
+
+def write_provenance(options: Arguments, started: datetime) -> None:
+    """Write the provenance of a job; its settings are all but files, device and threads."""
+    words = dict(vars(options))
+    output, outputs = words.pop("provenance"), words.pop("outputs", ())
+    device, threads = words.pop("device", "cpu"), words.pop("threads", 1)
+    files = {name: paths for name, word in words.items() if (paths := _paths(word))}
+    provenance.write(
+        output,
+        settings={name: word for name, word in words.items() if name not in files},
+        seed=words.get("seed"),
+        device=describe(resolve_device(device)),
+        threads=threads,
+        inputs=[path for name in files if name not in outputs for path in files[name]],
+        outputs=[path for name in outputs for path in files.get(name, ())],
+        started=started,
+    )
+
+
+def _paths(word: Any) -> list[Path]:
+    words = word if isinstance(word, list) else [word]
+    return [word for word in words if isinstance(word, Path)]
 
 
 def set_up(options: Arguments) -> torch.device:
     """Set the number of threads and resolve the device."""
     torch.set_num_threads(options.threads)
-    if options.device == "auto":
+    return resolve_device(options.device)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:NUMBER`` means here."""
+    if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind = options.device.split(":")[0]
+    kind = name.split(":")[0]
     if kind not in ("cpu", "cuda"):
-        raise ValueError(f"device is {options.device}: use auto, cpu, cuda or cuda:NUMBER")
+        raise ValueError(f"device is {name}: use auto, cpu, cuda or cuda:NUMBER")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device is {options.device}, but no CUDA device is there: use auto or cpu"
-        )
-    return torch.device(options.device)
+        raise ValueError(f"device is {name}, but no CUDA device is there: use auto or cpu")
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """The device, and which GPU it is."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
 
 
 def stream_of(tasks: Task, root: int) -> Stream:

@@ -13,7 +13,15 @@ import torch
 from scb import tables
 from scb.algorithm import train
 from scb.curves import TransferCurves
-from scb.experiments.common import Arguments, arguments, read_pretrained, run, set_up, stream_of
+from scb.experiments.common import (
+    Arguments,
+    add_outputs,
+    arguments,
+    read_pretrained,
+    run,
+    set_up,
+    stream_of,
+)
 from scb.population import largest_stable_rate
 from scb.task import Task
 from scb.transfer import (
@@ -71,8 +79,8 @@ if __name__ == "__main__":
     parser.add_argument("--pretrained", type=Path, required=True)
     parser.add_argument("--mixing", type=float, required=True, help="theta")
     parser.add_argument("--growth", type=float, required=True, help="steps of Stage 2 times eta")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
     parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
     parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")
     parser.add_argument("--threads", type=int, default=1)
+    add_outputs(parser, "curves")
     run(main, parser)

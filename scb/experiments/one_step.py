@@ -9,7 +9,15 @@ from pathlib import Path
 from scb import tables
 from scb.algorithm import train
 from scb.curves import TransferCurves
-from scb.experiments.common import Arguments, arguments, read_pretrained, run, set_up, stream_of
+from scb.experiments.common import (
+    Arguments,
+    add_outputs,
+    arguments,
+    read_pretrained,
+    run,
+    set_up,
+    stream_of,
+)
 from scb.task import Task
 from scb.transfer import MeanGradient, one_step, start_model, start_penalty
 
@@ -55,8 +63,8 @@ if __name__ == "__main__":
     parser.add_argument("--pretrained", type=Path, required=True)
     parser.add_argument("--mixing", type=float, required=True, help="theta")
     parser.add_argument("--ratio", type=float, required=True, help="of samples between rows")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
     parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
     parser.add_argument("--steps", type=int, required=True, help="batches to average, at most")
     parser.add_argument("--threads", type=int, default=1)
+    add_outputs(parser, "curves")
     run(main, parser)

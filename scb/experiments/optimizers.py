@@ -3,6 +3,7 @@
 All optimizers of a replicate see the same samples, so they are compared in pairs.
 """
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from scb.algorithm import optimizers, sparsify, switch_threshold, train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     read_states,
@@ -81,7 +83,8 @@ def main(options: Arguments) -> None:
         )
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="end of Stage 1")
@@ -93,7 +96,11 @@ if __name__ == "__main__":
         metavar=("NAME", "ETA", "LAMBDA", "THRESHOLD"),
         help="THRESHOLD: 1 to threshold A at the stage switch, else 0; repeatable",
     )
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--state-output", type=Path, help="output, if wanted")
     parser.add_argument("--replicates", type=int, help="only the first so many; default: all")
-    run(main, parser)
+    add_outputs(parser, "curves")
+    add_outputs(parser, "state-output", required=False)
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())

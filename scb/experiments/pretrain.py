@@ -13,7 +13,7 @@ from torch import Tensor
 
 from scb import tables
 from scb.algorithm import learn, train
-from scb.experiments.common import Arguments, arguments, run, set_up, stream_of
+from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up, stream_of
 from scb.optim import ValueGradient
 from scb.population import balancing_penalty, largest_stable_rate
 from scb.seeds import derive
@@ -110,8 +110,8 @@ if __name__ == "__main__":
     parser.add_argument("--correlation", type=float, nargs="+", required=True)
     parser.add_argument("--fit-steps", type=int, required=True, help="steps of Stage 3")
     parser.add_argument("--fit-rate", type=float, required=True, help="eta of Stage 3")
-    parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
     parser.add_argument("--steps", type=int, required=True, help="of Stages 1 and 2, at most")
     parser.add_argument("--threads", type=int, default=1)
+    add_outputs(parser, "output")
     run(main, parser)

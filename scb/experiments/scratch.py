@@ -11,7 +11,7 @@ from pathlib import Path
 from scb import tables
 from scb.algorithm import train
 from scb.curves import TransferCurves
-from scb.experiments.common import Arguments, arguments, run, set_up, stream_of
+from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up, stream_of
 from scb.population import largest_stable_rate
 from scb.task import Task
 from scb.transfer import Scratch
@@ -47,8 +47,8 @@ if __name__ == "__main__":
     parser = arguments(__doc__, steps=False)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--growth", type=float, required=True, help="last step times eta")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
     parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
     parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")
     parser.add_argument("--threads", type=int, default=1)
+    add_outputs(parser, "curves")
     run(main, parser)

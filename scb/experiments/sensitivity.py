@@ -15,7 +15,7 @@ from torch import Tensor
 from scb import tables
 from scb.algorithm import sparsify, switch_threshold, train
 from scb.curves import Curves
-from scb.experiments.common import Arguments, arguments, iterate, run, set_up
+from scb.experiments.common import Arguments, add_outputs, arguments, iterate, run, set_up
 from scb.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.optim import ProximalGradient, RawGradient, ValueGradient
 from scb.seeds import derive
@@ -175,6 +175,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--switch-signal", type=float, help="end Stage 1 of a run at this signal, not at a step"
     )
-    parser.add_argument("--boost", type=Path, required=True, help="output: curves of Stage 1")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
+    add_outputs(parser, "boost", "curves")
     run(main, parser)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from scb import tables
 from scb.claims.rules import convergence
 from scb.claims.verdict import BESIDE, SHOWN, count_intervals, judge
-from scb.experiments.common import Arguments, run
+from scb.experiments.common import Arguments, add_outputs, run
 from scb.runs import Run
 
 SCHEMA: pa.Schema = tables.CLAIMS.insert(0, pa.field("variant", pa.string(), nullable=False))
@@ -93,6 +93,5 @@ if __name__ == "__main__":
         parser.add_argument(
             f"--{name}", type=Path, nargs="+", required=True, help="of each variant"
         )
-    parser.add_argument("--table", type=Path, required=True, help="output")
-    parser.add_argument("--markdown", type=Path, required=True, help="output")
+    add_outputs(parser, "table", "markdown")
     run(main, parser)

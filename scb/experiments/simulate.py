@@ -3,6 +3,7 @@
 The noiseless path, ``population``, is logged beside them.
 """
 
+from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from scb import tables
 from scb.curves import Curves
-from scb.experiments.common import Arguments, arguments, run
+from scb.experiments.common import Arguments, add_outputs, arguments, run
 from scb.population import trajectory
 from scb.progress import progress
 from scb.seeds import derive
@@ -87,7 +88,8 @@ def main(options: Arguments) -> None:
     tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__, device=False)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--boost-steps", type=int, required=True, help="last step of Stage 1")
@@ -95,5 +97,9 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, required=True, help="eta")
     parser.add_argument("--penalty", type=float, required=True, help="lambda of proximal")
     parser.add_argument("--particles", type=int, required=True, help="M")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    run(main, parser)
+    add_outputs(parser, "curves")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())

@@ -5,7 +5,6 @@ Each run ends where the algorithm would end Stage 1: once the larger signal reac
 """
 
 import math
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from scb import tables
 from scb.algorithm import optimizers, train
-from scb.experiments.common import Arguments, arguments, run, set_up
+from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
 from scb.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.population import boost_signal_to_noise
 from scb.seeds import derive
@@ -149,5 +148,5 @@ if __name__ == "__main__":
     parser.add_argument("--halvings", type=int, required=True, help="batches below the closed form")
     parser.add_argument("--doublings", type=int, required=True, help="batches above it")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, required=True)
+    add_outputs(parser, "output")
     run(main, parser)

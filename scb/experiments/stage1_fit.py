@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from scb import tables
-from scb.experiments.common import Arguments, run
+from scb.experiments.common import Arguments, add_outputs, run
 from scb.seeds import derive
 from scb.stage1 import GRID_STEP, exponents, fit
 
@@ -79,7 +79,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--runs", type=Path, nargs="+", required=True, help="of scb.experiments.stage1"
     )
-    parser.add_argument("--probabilities", type=Path, required=True, help="output")
-    parser.add_argument("--batches", type=Path, required=True, help="output")
-    parser.add_argument("--exponents", type=Path, required=True, help="output")
+    add_outputs(parser, "probabilities", "batches", "exponents")
     run(main, parser)

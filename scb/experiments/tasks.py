@@ -1,8 +1,8 @@
 """Draw the tasks of an experiment, one per replicate."""
 
-from pathlib import Path
+from argparse import ArgumentParser
 
-from scb.experiments.common import Arguments, arguments, run
+from scb.experiments.common import Arguments, add_outputs, arguments, run
 from scb.seeds import derive
 from scb.task import Task
 
@@ -24,7 +24,8 @@ def main(options: Arguments) -> None:
     Task.stack(tasks).save(options.output)
 
 
-if __name__ == "__main__":
+def command_line() -> ArgumentParser:
+    """Options of the job."""
     parser = arguments(__doc__, steps=False, device=False)
     parser.add_argument("--states", type=int, required=True, help="N")
     parser.add_argument("--length", type=int, required=True, help="T")
@@ -33,5 +34,9 @@ if __name__ == "__main__":
     parser.add_argument("--concentration", type=float, default=1.0)
     parser.add_argument("--weights", default="uniform", help="uniform or drawn")
     parser.add_argument("--replicates", type=int, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    run(main, parser)
+    add_outputs(parser, "output")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main, command_line())

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import linregress, t
 
 from scb import tables
-from scb.experiments.common import Arguments, run
+from scb.experiments.common import Arguments, add_outputs, run
 from scb.population import balancing_penalty
 from scb.task import Task
 from scb.windows import useful_window
@@ -126,7 +126,5 @@ if __name__ == "__main__":
         parser.add_argument(
             f"--{name}", type=Path, nargs="+", required=True, help=f"of each sweep: {what}"
         )
-    parser.add_argument("--ends", type=Path, required=True, help="output")
-    parser.add_argument("--windows", type=Path, required=True, help="output")
-    parser.add_argument("--exponents", type=Path, required=True, help="output")
+    add_outputs(parser, "ends", "windows", "exponents")
     run(main, parser)

@@ -20,13 +20,15 @@ class Project:
     root: Path
 
     def snakemake(
-        self, *arguments: str, settings: tuple[str, ...] = (SMOKE,)
+        self, *arguments: str, settings: tuple[str, ...] = (SMOKE,), pythonpath: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run snakemake in the copy; stdout and stderr come together."""
         # A proxy that answers nobody: whatever asks the network fails.
         environment = os.environ | dict.fromkeys(
             ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"
         )
+        if pythonpath:
+            environment["PYTHONPATH"] = pythonpath
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
         return subprocess.run(
             [*command, "--configfile", *settings] if settings else command,

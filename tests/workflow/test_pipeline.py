@@ -163,19 +163,6 @@ def test_failing_job_shows_its_log(done):
     assert "no ink" in run.stdout
 
 
-def test_report_builds_without_network(smoke, tmp_path):
-    report = tmp_path / "report.html"
-    run = smoke.snakemake("--report", str(report))
-    assert run.returncode == 0, run.stdout
-    text = report.read_text()
-    for figure in FIGURES:
-        assert f"{figure}.png" in text
-    # The captions tell the settings of this run.
-    assert text.count("T = 40") >= 6
-    assert "2 replicates" in text
-    assert "snakemake.config" not in text
-
-
 def test_lint(fresh):
     run = fresh.snakemake("--lint", settings=())
     assert run.returncode == 0, run.stdout

@@ -42,6 +42,18 @@ def test_job_depends_on_the_module_it_runs(rule):
     assert f'modules=module_files("{module}")' in RULES[rule]
 
 
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "scb.experiments" in RULES[rule]])
+def test_job_that_makes_tables_tells_where_they_come_from(rule):
+    (place,) = re.findall(r'"<benchmarks>/(.*)\.tsv"', RULES[rule])
+    assert f'provenance=f"<results>/{place}.provenance.json",' in RULES[rule].replace(
+        '="<results>', '=f"<results>'
+    )
+    assert '" --provenance {output.provenance:q} > {log:q} 2>&1"' in RULES[rule]
+    # It differs from run to run: a job that read it would be run again for nothing.
+    assert "provenance" not in RULES[rule].split("    output:\n")[0]
+    assert not re.search(r"rules\.\w+\.output,", RULES[rule])
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_shell_quotes_what_it_is_given(rule):
     shell = RULES[rule].split("    shell:\n")[1]

@@ -6,6 +6,7 @@ rule attention:
     output:
         curves="<results>/attention/attention.parquet",
         states="<results>/attention/attention_state.parquet",
+        provenance="<results>/attention/attention.provenance.json",
     log:
         "<logs>/attention/attention.log",
     benchmark:
@@ -30,4 +31,5 @@ rule attention:
     shell:
         "python -m scb.experiments.attention {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} --states {output.states:q} > {log:q} 2>&1"
+        " --curves {output.curves:q} --states {output.states:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

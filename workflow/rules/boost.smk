@@ -6,6 +6,7 @@ rule boost:
     output:
         curves="<results>/{setting}/boost.parquet",
         state="<results>/{setting}/boost_state.parquet",
+        provenance="<results>/{setting}/boost.provenance.json",
     log:
         "<logs>/{setting}/boost.log",
     benchmark:
@@ -31,4 +32,5 @@ rule boost:
     shell:
         "python -m scb.experiments.boost {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} --state {output.state:q} > {log:q} 2>&1"
+        " --curves {output.curves:q} --state {output.state:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

@@ -10,9 +10,10 @@ rule claims:
             ),
             *expand("<results>/{setting}/boost.parquet", setting=STAGE_1_ALONE),
             *expand("<results>/{setting}/simulation.parquet", setting=SIMULATION),
-            *rules.attention.output,
+            rules.attention.output.curves,
+            rules.attention.output.states,
             *rules.transfer.input.curves,
-            *rules.pretrain.output,
+            rules.pretrain.output.pretrained,
             *expand(
                 rules.tasks.output.tasks, setting=["attention", "convergence", *STAGE_1_ALONE]
             ),
@@ -25,6 +26,7 @@ rule claims:
             category="Claims",
             labels={"figure": "Verdicts", "settings": "all"},
         ),
+        provenance="<results>/claims.provenance.json",
     log:
         "<logs>/claims.log",
     benchmark:
@@ -41,4 +43,5 @@ rule claims:
     shell:
         "python -m scb.experiments.claims --tables {input.tables:q}"
         " --digest {params.digest:q} --figures {params.figures:q}"
-        " --output {output.claims:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        " --output {output.claims:q} --markdown {output.markdown:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

@@ -7,6 +7,7 @@ rule stage1:
         modules=module_files("scb.experiments.stage1"),
     output:
         runs="<results>/stage1_samples/{mu}_{length}.parquet",
+        provenance="<results>/stage1_samples/{mu}_{length}.provenance.json",
     log:
         "<logs>/stage1_samples/{mu}_{length}.log",
     benchmark:
@@ -39,7 +40,8 @@ rule stage1:
         "python -m scb.experiments.stage1 {params.settings:q} --rates {params.rates:q}"
         " --device {resources.device:q} --threads {threads}"
         " --stationary {wildcards.mu:q} --length {wildcards.length:q}"
-        " --output {output.runs:q} > {log:q} 2>&1"
+        " --output {output.runs:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule stage1_fit:
@@ -51,6 +53,7 @@ rule stage1_fit:
         probabilities="<results>/stage1_samples/probabilities.parquet",
         batches="<results>/stage1_samples/batches.parquet",
         exponents="<results>/stage1_samples/exponents.parquet",
+        provenance="<results>/stage1_samples/fit.provenance.json",
     log:
         "<logs>/stage1_samples/fit.log",
     benchmark:
@@ -66,7 +69,8 @@ rule stage1_fit:
     shell:
         "python -m scb.experiments.stage1_fit {params.settings:q} --runs {input.runs:q}"
         " --probabilities {output.probabilities:q} --batches {output.batches:q}"
-        " --exponents {output.exponents:q} > {log:q} 2>&1"
+        " --exponents {output.exponents:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule stage1_samples:
@@ -108,6 +112,7 @@ rule sweep:
         state=lambda wildcards: f"<results>/{SWEEPS[wildcards.sweep][0]}/boost_state.parquet",
     output:
         curves="<results>/regularization/{sweep}.parquet",
+        provenance="<results>/regularization/{sweep}.provenance.json",
     log:
         "<logs>/regularization/{sweep}.log",
     benchmark:
@@ -136,7 +141,8 @@ rule sweep:
         " --batch {params.batch:q} --steps {params.steps:q}"
         " --device {resources.device:q} --threads {threads}"
         " --tasks {input.tasks:q} --state {input.state:q}"
-        " --curves {output.curves:q} > {log:q} 2>&1"
+        " --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule windows:
@@ -150,6 +156,7 @@ rule windows:
         ends="<results>/regularization/ends.parquet",
         windows="<results>/regularization/windows.parquet",
         exponents="<results>/regularization/exponents.parquet",
+        provenance="<results>/regularization/windows.provenance.json",
     log:
         "<logs>/regularization/windows.log",
     benchmark:
@@ -169,7 +176,8 @@ rule windows:
         "python -m scb.experiments.windows --sweeps {params.sweeps:q} --printed {params.printed:q}"
         " --curves {input.curves:q} --boost {input.boost:q} --tasks {input.tasks:q}"
         " --ends {output.ends:q} --windows {output.windows:q}"
-        " --exponents {output.exponents:q} > {log:q} 2>&1"
+        " --exponents {output.exponents:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule regularization:
@@ -209,6 +217,7 @@ rule sensitivity_tasks:
         modules=module_files("scb.experiments.tasks"),
     output:
         tasks="<results>/sensitivity/tasks.parquet",
+        provenance="<results>/sensitivity/tasks.provenance.json",
     log:
         "<logs>/sensitivity/tasks.log",
     benchmark:
@@ -232,7 +241,8 @@ rule sensitivity_tasks:
         ),
     shell:
         "python -m scb.experiments.tasks {params.settings:q}"
-        " --output {output.tasks:q} > {log:q} 2>&1"
+        " --output {output.tasks:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule variant:
@@ -243,6 +253,7 @@ rule variant:
     output:
         boost="<results>/sensitivity/{variant}/boost.parquet",
         curves="<results>/sensitivity/{variant}/optimizers.parquet",
+        provenance="<results>/sensitivity/{variant}.provenance.json",
     log:
         "<logs>/sensitivity/{variant}.log",
     benchmark:
@@ -272,7 +283,8 @@ rule variant:
         "python -m scb.experiments.sensitivity {params.settings:q} {params.optimizers:q}"
         " {params.reading:q} --device {resources.device:q} --threads {threads}"
         " --tasks {input.tasks:q}"
-        " --boost {output.boost:q} --curves {output.curves:q} > {log:q} 2>&1"
+        " --boost {output.boost:q} --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule sensitivity:
@@ -289,7 +301,12 @@ rule sensitivity:
         ],
     output:
         table="<results>/sensitivity.parquet",
-        markdown="<results>/sensitivity.md",
+        markdown=report(
+            "<results>/sensitivity.md",
+            category="Extensions",
+            labels={"table": "Sensitivity", "settings": "sensitivity"},
+        ),
+        provenance="<results>/sensitivity/table.provenance.json",
     log:
         "<logs>/sensitivity/table.log",
     benchmark:
@@ -305,4 +322,5 @@ rule sensitivity:
     shell:
         "python -m scb.experiments.sensitivity_table --variants {params.variants:q}"
         " --boost {input.boost:q} --curves {input.curves:q}"
-        " --table {output.table:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        " --table {output.table:q} --markdown {output.markdown:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

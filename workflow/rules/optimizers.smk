@@ -7,6 +7,7 @@ rule optimizers:
     output:
         curves="<results>/{setting}/optimizers.parquet",
         state="<results>/{setting}/optimizers_state.parquet",
+        provenance="<results>/{setting}/optimizers.provenance.json",
     log:
         "<logs>/{setting}/optimizers.log",
     benchmark:
@@ -33,4 +34,5 @@ rule optimizers:
         "python -m scb.experiments.optimizers {params.settings:q} {params.optimizers:q}"
         " --device {resources.device:q} --threads {threads}"
         " --tasks {input.tasks:q} --state {input.state:q}"
-        " --curves {output.curves:q} --state-output {output.state:q} > {log:q} 2>&1"
+        " --curves {output.curves:q} --state-output {output.state:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

@@ -5,6 +5,7 @@ rule simulation:
         tasks=rules.tasks.output.tasks,
     output:
         curves="<results>/{setting}/simulation.parquet",
+        provenance="<results>/{setting}/simulation.provenance.json",
     log:
         "<logs>/{setting}/simulation.log",
     benchmark:
@@ -31,7 +32,8 @@ rule simulation:
         ),
     shell:
         "python -m scb.experiments.simulate {params.settings:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} > {log:q} 2>&1"
+        " --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule check:
@@ -41,6 +43,7 @@ rule check:
         tasks=f"<results>/{CHECK}/tasks.parquet",
     output:
         curves=f"<results>/{CHECK}/check.parquet",
+        provenance=f"<results>/{CHECK}/check.provenance.json",
     log:
         f"<logs>/{CHECK}/check.log",
     benchmark:
@@ -68,4 +71,5 @@ rule check:
     shell:
         "python -m scb.experiments.check {params.settings:q}"
         " --device {resources.device:q} --threads {threads}"
-        " --tasks {input.tasks:q} --curves {output.curves:q} > {log:q} 2>&1"
+        " --tasks {input.tasks:q} --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

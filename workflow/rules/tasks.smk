@@ -4,6 +4,7 @@ rule tasks:
         modules=module_files("scb.experiments.tasks"),
     output:
         tasks="<results>/{setting}/tasks.parquet",
+        provenance="<results>/{setting}/tasks.provenance.json",
     log:
         "<logs>/{setting}/tasks.log",
     benchmark:
@@ -29,4 +30,5 @@ rule tasks:
         ),
     shell:
         "python -m scb.experiments.tasks {params.settings:q}"
-        " --output {output.tasks:q} > {log:q} 2>&1"
+        " --output {output.tasks:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"

@@ -14,6 +14,7 @@ rule transfer_tasks:
         modules=module_files("scb.experiments.tasks"),
     output:
         tasks="<results>/transfer/tasks_{length}.parquet",
+        provenance="<results>/transfer/tasks_{length}.provenance.json",
     log:
         "<logs>/transfer/tasks_{length}.log",
     benchmark:
@@ -38,7 +39,8 @@ rule transfer_tasks:
     shell:
         "python -m scb.experiments.tasks {params.settings:q} --sampler balanced"
         " --length {wildcards.length:q} --replicates {params.replicates:q}"
-        " --output {output.tasks:q} > {log:q} 2>&1"
+        " --output {output.tasks:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule pretrain:
@@ -48,6 +50,7 @@ rule pretrain:
         tasks=f"<results>/transfer/tasks_{config['transfer']['pretrain']['length']}.parquet",
     output:
         pretrained="<results>/transfer/pretrained.parquet",
+        provenance="<results>/transfer/pretrain.provenance.json",
     log:
         "<logs>/transfer/pretrain.log",
     benchmark:
@@ -74,7 +77,8 @@ rule pretrain:
     shell:
         "python -m scb.experiments.pretrain {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
-        " --output {output.pretrained:q} > {log:q} 2>&1"
+        " --output {output.pretrained:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule one_step:
@@ -85,6 +89,7 @@ rule one_step:
         pretrained=rules.pretrain.output.pretrained,
     output:
         curves="<results>/transfer/one_step_{length}.parquet",
+        provenance="<results>/transfer/one_step_{length}.provenance.json",
     log:
         "<logs>/transfer/one_step_{length}.log",
     benchmark:
@@ -111,7 +116,8 @@ rule one_step:
         "python -m scb.experiments.one_step {params.settings:q}"
         " --device {resources.device:q} --threads {threads}"
         " --tasks {input.tasks:q} --pretrained {input.pretrained:q}"
-        " --curves {output.curves:q} > {log:q} 2>&1"
+        " --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule finetune:
@@ -122,6 +128,7 @@ rule finetune:
         pretrained=rules.pretrain.output.pretrained,
     output:
         curves="<results>/transfer/finetune_{length}.parquet",
+        provenance="<results>/transfer/finetune_{length}.provenance.json",
     log:
         "<logs>/transfer/finetune_{length}.log",
     benchmark:
@@ -148,7 +155,8 @@ rule finetune:
         "python -m scb.experiments.finetune {params.settings:q}"
         " --device {resources.device:q} --threads {threads}"
         " --tasks {input.tasks:q} --pretrained {input.pretrained:q}"
-        " --curves {output.curves:q} > {log:q} 2>&1"
+        " --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule scratch:
@@ -158,6 +166,7 @@ rule scratch:
         tasks=rules.transfer_tasks.output.tasks,
     output:
         curves="<results>/transfer/scratch_{length}.parquet",
+        provenance="<results>/transfer/scratch_{length}.provenance.json",
     log:
         "<logs>/transfer/scratch_{length}.log",
     benchmark:
@@ -182,7 +191,8 @@ rule scratch:
     shell:
         "python -m scb.experiments.scratch {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} > {log:q} 2>&1"
+        " --curves {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule transfer:

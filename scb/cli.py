@@ -1,0 +1,177 @@
+"""The command line: ``python -m scb train`` takes one setting from its tasks to a plot.
+
+It runs the modules of the pipeline's rules one after the other, so its numbers are those
+of the pipeline at the same setting.
+"""
+
+import argparse
+import math
+import shutil
+import sys
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from scb.task import Task
+
+TABLES = ("tasks", "curves", "states")
+"""What `train` writes, each a Parquet file; beside them overview.pdf, .png, provenance.json."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status, 1 after one line on what went wrong."""
+    parser = _Parser(prog="python -m scb", description="Sparse contextual bigrams, replicated.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    command = commands.add_parser(
+        "train",
+        help="train one setting: tables and a plot",
+        description=f"{train.__doc__} Defaults in parentheses.",
+        allow_abbrev=False,
+    )
+    _add_options(command)
+    options = parser.parse_args(argv)
+    for low, high in (("sparsity", "length"), ("boost-steps", "steps")):
+        small, large = (getattr(options, name.replace("-", "_")) for name in (low, high))
+        if small > large:
+            command.error(f"argument --{low}: {small} is above --{high}, {large}")
+    try:
+        train(options)
+    except (ValueError, OSError) as error:
+        print(f"{command.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{command.prog}: stopped, nothing written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def train(options: Namespace) -> None:
+    """Draw tasks, train Stage 1 and the optimizers after it, write Parquet files and a plot."""
+    # Not at the top: neither help nor a refusal should wait for torch.
+    import pandas as pd
+
+    from scb import provenance, tables
+    from scb.experiments import boost, common, optimizers, tasks
+    from scb.figures import overview
+    from scb.task import Task
+
+    started = provenance.now()
+    device = common.resolve_device(options.device)
+    folder: Path = options.output
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def run(module: Any, names: str, *words: object, **files: Path) -> None:
+        same = {name: getattr(options, name.replace("-", "_")) for name in names.split()}
+        paths = {name.replace("_", "-"): path for name, path in files.items()}
+        pairs = [(f"--{name}", value) for name, value in (same | paths).items()]
+        line = [str(word) for word in (*chain.from_iterable(pairs), *words)]
+        module.main(module.command_line().parse_args(line))
+
+    # A run that fails leaves nothing, and the files of an earlier one as they were.
+    with TemporaryDirectory(prefix=".", dir=folder) as scratch:
+        part = {name: Path(scratch, f"{name}.parquet") for name in (*TABLES, "boost", "state")}
+        run(tasks, "seed states length sparsity replicates", output=part["tasks"])
+        boost_rate, rate, penalty = _rates(options, Task.load(part["tasks"]))
+        training = "seed batch log-interval device threads"
+        files = {"tasks": part["tasks"], "state": part["state"]}
+        steps = "--steps", options.boost_steps, "--rate", boost_rate
+        run(boost, training, *steps, **files, curves=part["boost"])
+        rules = {"proximal": (rate, penalty, 1), "sgd": (rate, 0, 0)}  # 1: threshold first
+        chosen = [("--optimizer", name, *rules[name]) for name in dict.fromkeys(options.optimizer)]
+        files |= {"curves": part["curves"], "state_output": part["states"]}
+        run(optimizers, f"{training} steps", *chain.from_iterable(chosen), **files)
+
+        curves = [tables.read(part[name], tables.CURVES) for name in ("boost", "curves")]
+        setting = tables.setting(part["curves"])
+        tables.write(pd.concat(curves), part["curves"], tables.CURVES, setting)
+        written = [Path(shutil.move(part[name], folder / f"{name}.parquet")) for name in TABLES]
+
+    plot = folder / "overview.pdf"
+    beside = "seed", "replicates", "log_interval"  # decide the result too
+    overview.main(["--curves", str(folder / "curves.parquet"), "--output", str(plot)])
+    provenance.write(
+        folder / "provenance.json",
+        settings=setting | {name: getattr(options, name) for name in beside},
+        seed=options.seed,
+        device=common.describe(device),
+        threads=options.threads,
+        inputs=[],
+        outputs=written,
+        started=started,
+    )
+    for path in (*written, plot, plot.with_suffix(".png"), folder / "provenance.json"):
+        print(path)
+
+
+def _rates(options: Namespace, task: "Task") -> tuple[float, float, float]:
+    """Rates of both stages and lambda; by the closed forms, as in config.yaml, unless given."""
+    from scb.population import balancing_penalty, largest_stable_rate
+
+    def one_digit(number: Any) -> float:
+        return float(f"{float(number):.0e}")
+
+    boost_rate, rate, penalty = options.boost_rate, options.rate, options.penalty
+    if boost_rate is None:
+        boost_rate = one_digit(largest_stable_rate(task, options.batch).min() / 2)
+    if rate is None:
+        rate = boost_rate / 2
+    if penalty is None:
+        penalty = one_digit(balancing_penalty(task, options.batch, rate).median())
+    print(f"eta {boost_rate:g} in Stage 1, then {rate:g}; lambda {penalty:g}", file=sys.stderr)
+    return boost_rate, rate, penalty
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong on one line, without the usage."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    count, positive, names = _number(int, 1), _number(float, above=0), ("proximal", "sgd")
+
+    def add(name: str, default: Any, text: str, **more: Any) -> None:
+        shown = " ".join(default) if isinstance(default, list) else default
+        text = text if shown is None else f"{text} ({shown})"
+        command.add_argument(f"--{name}", default=default, help=text, **more)
+
+    add("states", 3, "N", type=_number(int, 2))
+    add("length", 5000, "T", type=count)
+    add("sparsity", 2, "Q", type=count)
+    add("batch", 64, "B, samples per step", type=count)
+    add("steps", 1000, "last step", type=count)
+    add("boost-steps", 400, "last step of Stage 1", type=count)
+    closed = "from a closed form of scb.population"
+    add("boost-rate", None, f"eta of Stage 1; unless given, {closed}", type=positive)
+    add("rate", None, "eta after Stage 1; unless given, half of it", type=positive)
+    add("penalty", None, f"lambda of proximal; unless given, {closed}", type=_number(float, 0))
+    add("optimizer", list(names), "after Stage 1, one or both", nargs="+", choices=names)
+    add("replicates", 8, "independent tasks and streams", type=count)
+    add("seed", 0, "root of all seeds", type=_number(int, 0))
+    add("log-interval", 10, "steps between two points of a curve", type=count)
+    add("device", "auto", "auto, cpu, cuda or cuda:NUMBER")
+    add("threads", 1, "of the CPU", type=count)
+    add("output", Path("results/train"), "folder, made if need be", type=Path)
+
+
+def _number(
+    kind: type[int] | type[float], least: float = -math.inf, above: float = -math.inf
+) -> Callable[[str], float]:
+    """A type for argparse: a finite number, at least ``least`` and greater than ``above``."""
+    noun = "an integer" if kind is int else "a number"
+    bound = f"greater than {above}" if above > -math.inf else f"of at least {least}"
+
+    def parse(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number >= least and number > above):
+            raise ArgumentTypeError(f"{text!r} is not {noun} {bound}")
+        return number
+
+    return parse

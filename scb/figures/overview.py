@@ -1,0 +1,40 @@
+"""A quick look at one run: signals, distances, loss and similarity against the step."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from scb.figures import style
+from scb.figures.replicates import Run
+
+METRICS = (
+    ("value_signal", "attention_signal", "excess_loss"),
+    ("value_distance", "attention_distance", "attention_centred_similarity"),
+)
+
+
+def draw(curves: Path) -> Figure:
+    """Draw what is measured of each optimizer in a table that Stage 1 is part of."""
+    run = Run.read(curves)
+    optimizers = [name for name in style.LOOKS if name in run["optimizers"]]
+    figure, axes = style.panels(2, 3, height=3.4, sharex=True)
+    for row, metrics in zip(axes, METRICS, strict=True):
+        for ax, metric in zip(row, metrics, strict=True):
+            scale = "symlog" if metric == "excess_loss" else "linear"
+            style.draw_curves(ax, run, metric, optimizers, scale=scale)
+    for ax in axes[-1]:
+        ax.set_xlabel("step")
+    caption = f"{style.conditions(run)}. {style.counts([run], optimizers)} {style.HOW_DRAWN}"
+    style.footer(figure, style.entries([run], optimizers), caption)
+    return figure
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``--curves curves.parquet --output overview.pdf``."""
+    return style.command(draw, ("curves",), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The report: one archive, opened without a network, with all that the rules mark for it."""
+
+import base64
+import importlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+from zipfile import ZipFile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from project import ROOT, Project
+
+REPORTER = ("--reporter", "page", "--report-page-path")
+
+
+class Page(HTMLParser):
+    """Pictures, links, anchors, headings and the text of a page, in order."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.images: dict[str, str] = {}
+        self.links: list[str] = []
+        self.anchors: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        assert tag not in ("script", "link", "iframe"), tag  # nothing to load, nothing to run
+        if tag == "img":
+            self.images[found["alt"]] = found["src"]
+        if "href" in found:
+            self.links.append(found["href"])
+        if "id" in found:
+            self.anchors.append(found["id"])
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class Report:
+    def __init__(self, project: Project, path: Path):
+        run = project.snakemake(*REPORTER, str(path), pythonpath="workflow/report")
+        assert run.returncode == 0, run.stdout
+        with ZipFile(path) as archive:
+            names = archive.namelist()
+            self.files = {name.removeprefix("report/"): archive.read(name) for name in names}
+        self.html = self.files["index.html"].decode()
+        self.page = Page(self.html)
+
+    def section(self, anchor: str) -> str:
+        """The part of the page from an anchor to the next figure or section."""
+        start = self.html.index(f'id="{anchor}"')
+        return re.split(r"<figure |<section ", self.html[start:])[0]
+
+
+@pytest.fixture(scope="module")
+def report(smoke, tmp_path_factory):
+    return Report(smoke, tmp_path_factory.mktemp("report") / "report.zip")
+
+
+@pytest.fixture(scope="module")
+def figures(smoke):
+    return sorted((smoke.root / "smoke/figures").glob("*.png"))
+
+
+def test_every_figure_is_on_the_page_itself(report, figures):
+    assert len(figures) >= 6
+    for path in figures:
+        kind, data = report.page.images[path.stem].split(",")
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(data) == path.read_bytes()
+
+
+def test_every_figure_has_its_caption_setting_and_tables(report, smoke, figures):
+    summary = smoke.snakemake("--detailed-summary").stdout
+    for path in figures:
+        part = report.section(path.stem)
+        caption = part.split("<figcaption>")[1].split('<p class="aside">')[0]
+        assert len(re.sub("<[^>]*>", "", caption).split()) > 20, path.stem
+        (row,) = re.findall(rf"^smoke/figures/{path.name}\t.*", summary, re.MULTILINE)
+        drawn_from = set(re.findall(r"[\w/]+\.parquet", row))
+        assert drawn_from
+        named = re.findall(r"<code>([\w/]+\.parquet)</code>", part.split("<details")[1])
+        assert len(named) == len(set(named))
+        assert set(named) == drawn_from
+        settings = re.findall(r"<td>(.*?)</td></tr>", part.split("<details")[1])
+        assert len(settings) == len(named)
+        assert all(re.search(r"length \[?\d+", setting) for setting in settings), settings
+        assert re.search(r"All jobs behind it: [\d.]+ (s|min)\.", " ".join(part.split()))
+
+
+def test_captions_tell_the_settings_of_this_run(report):
+    assert report.page.text.count("T = 40") >= 4
+    assert "with 2 replicates" in " ".join(report.page.text.split())
+    assert "snakemake.config" not in report.html
+
+
+def test_links_stay_within_the_archive(report):
+    assert len(set(report.page.anchors)) == len(report.page.anchors)
+    for link in report.page.links:
+        if link.startswith("#"):
+            assert link[1:] in report.page.anchors
+        else:
+            assert link in report.files, link
+    for name in report.files:
+        assert not PurePosixPath(name).is_absolute()
+        assert ".." not in PurePosixPath(name).parts
+
+
+def test_tables_in_the_archive_are_those_of_the_run(report, smoke):
+    found = [name for name in report.files if name.endswith(".parquet")]
+    assert len(found) >= 10
+    for name in found:
+        assert report.files[name] == (smoke.root / name).read_bytes()
+
+
+def test_every_job_has_a_run_time(report, smoke):
+    benchmarks = list((smoke.root / "smoke/results/benchmarks").rglob("*.tsv"))
+    rows = report.section("times").split("<tbody>")[1].split("</tbody>")[0]
+    assert rows.count("<tr>") == len(benchmarks)
+    assert "<td>optimizers vocabulary_20</td>" in rows
+
+
+def test_every_table_has_provenance(report, smoke):
+    results = smoke.root / "smoke/results"
+    told = {}
+    for path in results.rglob("*.provenance.json"):
+        record = json.loads(path.read_text())
+        told |= record["outputs"]
+        assert record["seed"] in (0, None)
+        assert record["command"].startswith("python -m scb.")
+        assert str(path.relative_to(smoke.root)) in report.files
+    assert {str(path.relative_to(smoke.root)) for path in results.rglob("*.parquet")} == set(told)
+    part = report.section("provenance")
+    assert part.count("as recorded") == len(list(results.rglob("*.provenance.json")))
+    assert 'class="differs"' not in part
+    assert f"torch {record['versions']['torch']}" in part
+
+
+def test_settings_are_those_in_force(report, smoke, tmp_path):
+    (again := tmp_path / "again.yaml").write_bytes(report.files["settings.yaml"])
+    run = smoke.snakemake("--dry-run", settings=(str(again),))
+    assert "Nothing to be done" in run.stdout, run.stdout
+
+
+CLAIMS = """
+rule verdicts:
+    input:
+        curves=rules.boost.output.curves.format(setting="convergence"),
+    output:
+        table="<results>/verdicts.parquet",
+        text=report("<results>/verdicts.md", category="Claims", labels={"table": "Verdicts"}),
+        short=report("<results>/short.parquet", category="Appendix"),
+    shell:
+        "cp verdicts.md {output.text:q}; cp short.parquet {output.short:q}; touch {output.table:q}"
+
+
+use rule all as everything with:
+    default_target: True
+    input:
+        rules.all.input,
+        rules.verdicts.output,
+"""
+
+
+def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
+    snakefile = done.root / "Snakefile"
+    marked = snakefile.read_text().replace("    default_target: True\n", "")
+    snakefile.write_text(marked + CLAIMS)
+    (done.root / "verdicts.md").write_text(
+        "# Judged\n\n## Verdicts\n\n| id | figure |\n|---|---|\n"
+        "| C1 | [figure 1](../figures/fig1_convergence.png) |\n"
+    )
+    pq.write_table(pa.table({"a<b": [0.123456, None]}), done.root / "short.parquet")
+    run = done.snakemake()
+    assert run.returncode == 0, run.stdout
+    with (done.root / "smoke/results/convergence/tasks.parquet").open("ab") as table:
+        table.write(b"tampered with")
+    html = (report := Report(done, done.root / "report.zip")).html
+    headings = re.findall("<h2>(.*?)</h2>", html)
+    assert headings[0] == "Claims"
+    assert headings[-2:] == ["Run times", "Provenance"]
+    assert "Appendix" in headings
+    assert "Judged" not in html  # the label is the title
+    assert "<h4>Verdicts</h4>" in html
+    assert '<td><a href="#fig1_convergence">figure 1</a></td>' in html
+    assert "<th>a&lt;b</th>" in html
+    assert "<tr><td>0.1235</td></tr><tr><td></td></tr>" in html
+    assert "smoke/results/verdicts.parquet" in report.files
+    assert report.section("provenance").count('class="differs"') == 1
+
+
+def test_path_must_be_an_archive(smoke, tmp_path):
+    path = tmp_path / "report.html"
+    run = smoke.snakemake(*REPORTER, str(path), pythonpath="workflow/report")
+    assert run.returncode != 0
+    assert f"--report-page-path is {path}: it must end in .zip" in run.stdout
+    assert not path.exists()
+
+
+PROBE = """<script>
+const loaded = [...document.images].filter(image => image.naturalWidth > 100).map(i => i.alt);
+document.title = loaded.join(" ") + " | " + document.documentElement.scrollWidth;
+</script>"""
+
+
+def test_a_browser_shows_every_figure(report, figures, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium: the page was not opened in a browser")
+    page = tmp_path / "index.html"
+    page.write_text(report.html.replace("</body>", f"{PROBE}</body>"))
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    (title,) = re.findall("<title>(.*?)</title>", run.stdout)
+    loaded, width = title.split(" | ")
+    assert {path.stem for path in figures} <= set(loaded.split())
+    assert int(width) <= 1200  # wide tables scroll by themselves
+
+
+def test_the_smallest_tables_go_into_the_archive_while_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "workflow/report")
+    page = importlib.import_module("snakemake_report_plugin_page")
+    monkeypatch.setattr(page, "ROOM", 18)
+    paths = [tmp_path / name for name in "abcd"]
+    for path, size in zip(paths, (10, 7, 4, 6), strict=True):
+        path.write_bytes(b"x" * size)
+    assert [path.name for path in page._fit(paths)] == ["c", "d", "b"]
