@@ -18,6 +18,7 @@ rule recall:
     input:
         modules=module_files("scb.experiments.recall"),
     output:
+        provenance="<results>/{setting}/{kernel}.provenance.json",
         curves="<results>/{setting}/{kernel}.parquet",
     log:
         "<logs>/{setting}/{kernel}.log",
@@ -54,7 +55,8 @@ rule recall:
     shell:
         "python -m scb.experiments.recall --kernel {wildcards.kernel:q} {params.settings:q}"
         " --device {resources.device:q} --threads {threads}"
-        " --output {output.curves:q} > {log:q} 2>&1"
+        " --output {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule kernel_columns:
@@ -63,6 +65,7 @@ rule kernel_columns:
         modules=module_files("scb.experiments.kernel_columns"),
         tasks="<results>/attention/tasks.parquet",
     output:
+        provenance="<results>/attention/kernels.provenance.json",
         curves="<results>/attention/kernels.parquet",
         states="<results>/attention/kernels_state.parquet",
     log:
@@ -90,7 +93,8 @@ rule kernel_columns:
     shell:
         "python -m scb.experiments.kernel_columns {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} --states {output.states:q} > {log:q} 2>&1"
+        " --curves {output.curves:q} --states {output.states:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule kernels:
@@ -158,6 +162,7 @@ rule kernel_claims:
         modules=module_files("scb.experiments.kernel_claims"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
     output:
+        provenance="<results>/kernel_claims.provenance.json",
         claims="<results>/kernel_claims.parquet",
         markdown=report(
             "<results>/kernel_claims.md",
@@ -181,4 +186,5 @@ rule kernel_claims:
     shell:
         "python -m scb.experiments.kernel_claims --tables {input.tables:q}"
         " --limited {params.limited:q} --figures {params.figures:q}"
-        " --output {output.claims:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        " --output {output.claims:q} --markdown {output.markdown:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
