@@ -19,6 +19,7 @@ rule recall:
         modules=module_files("scb.experiments.recall"),
     output:
         curves="<results>/{setting}/{kernel}.parquet",
+        provenance="<results>/{setting}/{kernel}.provenance.json",
     log:
         "<logs>/{setting}/{kernel}.log",
     benchmark:
@@ -54,7 +55,8 @@ rule recall:
     shell:
         "python -m scb.experiments.recall --kernel {wildcards.kernel:q} {params.settings:q}"
         " --device {resources.device:q} --threads {threads}"
-        " --output {output.curves:q} > {log:q} 2>&1"
+        " --output {output.curves:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule kernel_columns:
@@ -65,6 +67,7 @@ rule kernel_columns:
     output:
         curves="<results>/attention/kernels.parquet",
         states="<results>/attention/kernels_state.parquet",
+        provenance="<results>/attention/kernels.provenance.json",
     log:
         "<logs>/attention/kernels.log",
     benchmark:
@@ -90,7 +93,8 @@ rule kernel_columns:
     shell:
         "python -m scb.experiments.kernel_columns {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
-        " --curves {output.curves:q} --states {output.states:q} > {log:q} 2>&1"
+        " --curves {output.curves:q} --states {output.states:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
 
 
 rule kernels:
@@ -165,6 +169,7 @@ rule kernel_claims:
             category="Claims",
             labels={"figure": "Verdicts: kernels", "settings": "kernels"},
         ),
+        provenance="<results>/kernel_claims.provenance.json",
     log:
         "<logs>/kernel_claims.log",
     benchmark:
@@ -181,4 +186,5 @@ rule kernel_claims:
     shell:
         "python -m scb.experiments.kernel_claims --tables {input.tables:q}"
         " --limited {params.limited:q} --figures {params.figures:q}"
-        " --output {output.claims:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        " --output {output.claims:q} --markdown {output.markdown:q}"
+        " --provenance {output.provenance:q} > {log:q} 2>&1"
