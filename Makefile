@@ -44,9 +44,10 @@ kernels: setup
 extensions: setup
 	$(BIN)/snakemake --cores $(CORES) extensions
 
-# With the extensions, where they have been made.
+# With what is not part of `all`, where it has been made.
 report: all
-	made=$$($(BIN)/snakemake extensions --dry-run | grep -q 'Nothing to be done' && echo extensions); \
+	made=$$(for target in extensions kernelised; do \
+	    $(BIN)/snakemake $$target --dry-run | grep -q 'Nothing to be done' && echo $$target; done); \
 	PYTHONPATH=.:workflow/report $(BIN)/snakemake all $$made \
 	    --reporter page --report-page-path report.zip
 

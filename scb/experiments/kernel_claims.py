@@ -6,7 +6,7 @@ from pathlib import Path
 from scb import tables
 from scb.claims.markdown import render
 from scb.claims.verdict import judge
-from scb.experiments.common import Arguments, run
+from scb.experiments.common import Arguments, add_outputs, run
 from scb.kernelised.claims import NOTE, claims
 from scb.kernelised.results import Recalled
 
@@ -29,6 +29,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--limited", nargs="+", required=True, help="settings with a small state")
     parser.add_argument("--figures", required=True, help="folder of figures, seen from --markdown")
-    parser.add_argument("--output", type=Path, required=True, help=".parquet")
-    parser.add_argument("--markdown", type=Path, required=True, help=".md")
+    add_outputs(parser, "output", "markdown")
     run(main, parser)

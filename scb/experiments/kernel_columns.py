@@ -13,6 +13,7 @@ from scb.algorithm import train
 from scb.curves import Curves
 from scb.experiments.common import (
     Arguments,
+    add_outputs,
     arguments,
     iterate,
     run,
@@ -64,6 +65,5 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, required=True, help="eta of V")
     parser.add_argument("--logit-rate", type=float, required=True, help="Adam's rate")
     parser.add_argument("--features", type=int, required=True, help="f")
-    parser.add_argument("--curves", type=Path, required=True, help="output")
-    parser.add_argument("--states", type=Path, required=True, help="output")
+    add_outputs(parser, "curves", "states")
     run(main, parser)

@@ -6,12 +6,11 @@ square of f has: linear and square kernels have states of equal size.
 """
 
 import math
-from pathlib import Path
 
 import pandas as pd
 
 from scb import tables
-from scb.experiments.common import Arguments, arguments, run, set_up
+from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
 from scb.kernelised.model import RecallModel
 from scb.kernelised.recall import RecallTask
 from scb.kernelised.similarity import SIMILARITIES
@@ -79,5 +78,5 @@ if __name__ == "__main__":
     parser.add_argument("--test", type=int, required=True, help="sequences to judge by")
     parser.add_argument("--rates", type=float, nargs="+", required=True, help="learning rates")
     parser.add_argument("--solved", type=float, required=True, help="accuracy that ends a run")
-    parser.add_argument("--output", type=Path, required=True)
+    add_outputs(parser, "output")
     run(main, parser)

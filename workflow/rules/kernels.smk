@@ -20,6 +20,7 @@ rule recall:
     output:
         provenance="<results>/{setting}/{kernel}.provenance.json",
         curves="<results>/{setting}/{kernel}.parquet",
+        provenance="<results>/{setting}/{kernel}.provenance.json",
     log:
         "<logs>/{setting}/{kernel}.log",
     benchmark:
@@ -68,6 +69,7 @@ rule kernel_columns:
         provenance="<results>/attention/kernels.provenance.json",
         curves="<results>/attention/kernels.parquet",
         states="<results>/attention/kernels_state.parquet",
+        provenance="<results>/attention/kernels.provenance.json",
     log:
         "<logs>/attention/kernels.log",
     benchmark:
@@ -170,6 +172,7 @@ rule kernel_claims:
             category="Claims",
             labels={"figure": "Verdicts: kernels", "settings": "kernels"},
         ),
+        provenance="<results>/kernel_claims.provenance.json",
     log:
         "<logs>/kernel_claims.log",
     benchmark:

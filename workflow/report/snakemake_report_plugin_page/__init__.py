@@ -15,7 +15,7 @@ import json
 import mimetypes
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -92,7 +92,7 @@ class Reporter(ReporterBase):
             for part in parts.values()
             for record in part
         ]
-        anchors = {_normal(record.path): record.path.stem for _, record in records}
+        anchors = {_normal(record.path) for _, record in records}
         sections: dict[str, list[Entry]] = {}
         for name, record in records:
             sections.setdefault(name, []).append(self._entry(record, anchors))
@@ -122,13 +122,13 @@ class Reporter(ReporterBase):
         )
         self._write(page, kept)
 
-    def _entry(self, record: Any, anchors: Mapping[str, str]) -> Entry:
+    def _entry(self, record: Any, anchors: Set[str]) -> Entry:
         job, path = record.job, Path(record.path)
         title, *rest = (record.labels or {}).values() or [path.name]
         return Entry(
             title=str(title),
             labels=", ".join(map(str, rest)),
-            anchor=anchors[_normal(path)],
+            anchor=_normal(path),
             content=_content(path, anchors),
             caption=Markup(record.caption),
             sources=_named(job.input, ".parquet"),
@@ -188,7 +188,7 @@ def _fit(paths: Iterable[Path]) -> Iterator[Path]:
 # --- What is shown of a file ----------------------------------------------------------
 
 
-def _content(path: Path, anchors: Mapping[str, str]) -> Markup:
+def _content(path: Path, anchors: Set[str]) -> Markup:
     """A picture, a text or a short table, each a part of the page itself."""
     kind = mimetypes.guess_type(path)[0] or ""
     if kind.startswith("image/"):
@@ -201,7 +201,7 @@ def _content(path: Path, anchors: Mapping[str, str]) -> Markup:
     return Markup("")
 
 
-def _markdown(path: Path, anchors: Mapping[str, str]) -> Markup:
+def _markdown(path: Path, anchors: Set[str]) -> Markup:
     """Markdown below the page's own headings, its links to other results within the page."""
     parser = MarkdownIt("commonmark").enable("table")
     tokens = parser.parse(path.read_text(encoding="utf-8"))
@@ -213,7 +213,7 @@ def _markdown(path: Path, anchors: Mapping[str, str]) -> Markup:
         for child in token.children or ():
             target = _normal(path.parent / str(child.attrs.get("href", "")))
             if child.type == "link_open" and target in anchors:
-                child.attrs["href"] = f"#{anchors[target]}"
+                child.attrs["href"] = f"#{target}"
     return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
