@@ -18,7 +18,6 @@ rule recall:
     input:
         modules=module_files("scb.experiments.recall"),
     output:
-        provenance="<results>/{setting}/{kernel}.provenance.json",
         curves="<results>/{setting}/{kernel}.parquet",
         provenance="<results>/{setting}/{kernel}.provenance.json",
     log:
@@ -66,7 +65,6 @@ rule kernel_columns:
         modules=module_files("scb.experiments.kernel_columns"),
         tasks="<results>/attention/tasks.parquet",
     output:
-        provenance="<results>/attention/kernels.provenance.json",
         curves="<results>/attention/kernels.parquet",
         states="<results>/attention/kernels_state.parquet",
         provenance="<results>/attention/kernels.provenance.json",
@@ -164,7 +162,6 @@ rule kernel_claims:
         modules=module_files("scb.experiments.kernel_claims"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
     output:
-        provenance="<results>/kernel_claims.provenance.json",
         claims="<results>/kernel_claims.parquet",
         markdown=report(
             "<results>/kernel_claims.md",
