@@ -13,6 +13,8 @@ rule boost:
         "<benchmarks>/{setting}/boost.tsv"
     wildcard_constraints:
         setting="|".join([*TRAINING, *STAGE_1_ALONE]),
+    # What the longest job waits for.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: 1

@@ -14,6 +14,8 @@ rule optimizers:
         "<benchmarks>/{setting}/optimizers.tsv"
     wildcard_constraints:
         setting="|".join(TRAINING),
+    # The longest job is one of these.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: 1

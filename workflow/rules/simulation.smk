@@ -48,6 +48,8 @@ rule check:
         f"<logs>/{CHECK}/check.log",
     benchmark:
         f"<benchmarks>/{CHECK}/check.tsv"
+    # The simulation, on two threads, may end alone; a long job on one should not.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: 2
