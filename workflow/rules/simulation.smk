@@ -14,7 +14,7 @@ rule simulation:
         setting="|".join(SIMULATION),
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
@@ -48,7 +48,7 @@ rule check:
         f"<logs>/{CHECK}/check.log",
     benchmark:
         f"<benchmarks>/{CHECK}/check.tsv"
-    # The simulation, on two threads, may end alone; a long job on one should not.
+    # As long as the longest.
     priority: 1
     conda:
         "../../environment.yml"
