@@ -239,9 +239,9 @@ def _describe(path: Path) -> dict[str, Any]:
     """Size, rows and setting of a Parquet file."""
     return {
         "name": _normal(path),
+        "setting": _phrase(tables.setting(path)),  # first: it names a broken file
         "megabytes": path.stat().st_size / 1e6,
         "rows": pq.read_metadata(path).num_rows,
-        "setting": _phrase(tables.setting(path)),
     }
 
 
