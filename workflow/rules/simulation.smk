@@ -52,7 +52,7 @@ rule check:
     priority: 1
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
