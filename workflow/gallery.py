@@ -30,8 +30,8 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
     for figure in sorted(figures.glob("*.png")):
         shutil.copyfile(figure, gallery / figure.name)
     shutil.copyfile(results / "claims.parquet", gallery / "claims.parquet")
-    for text in results.glob("sensitivity.md"):  # of the extensions, where they were made
-        shutil.copyfile(text, gallery / text.name)
+    for document in results.glob("sensitivity.md"):  # of the extensions, where they were made
+        shutil.copyfile(document, gallery / document.name)
     (gallery / "claims.md").write_text(render(claims, "."), encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
 
