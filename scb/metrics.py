@@ -41,7 +41,7 @@ class AttentionStatistics:
 
     @classmethod
     def of(cls, task: Task, columns: Tensor) -> "AttentionStatistics":
-        """Statistics, in float64, of a dense A.
+        """Statistics, in float64, of a dense A; no gradient flows through them.
 
         Parameters
         ----------
