@@ -26,10 +26,18 @@ def precondition_value(gradient: Tensor, stationary: Tensor) -> Tensor:
     gradient : Tensor, shape (..., R, N, N)
     stationary : Tensor, shape (R, N)
     """
-    scaled = (gradient - gradient.mean(-2, keepdim=True)) / stationary[..., None, :]
-    direction = stationary / stationary.square().sum(-1, keepdim=True)  # (R, N)
-    along = (scaled @ stationary[..., None]) * direction[..., None, :]
-    return scaled - along
+    return _precondition(gradient, *_preconditioner(stationary))
+
+
+def _preconditioner(stationary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """mu as a row and as a column, and ``mu / |mu|^2``, as `_precondition` takes them."""
+    row = stationary[..., None, :]  # (R, 1, N)
+    return row, row.mT, row / row.square().sum(-1, keepdim=True)
+
+
+def _precondition(gradient: Tensor, row: Tensor, column: Tensor, direction: Tensor) -> Tensor:
+    scaled = (gradient - gradient.mean(-2, keepdim=True)) / row  # (..., R, N, N)
+    return scaled - (scaled @ column) * direction
 
 
 def _per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
@@ -44,6 +52,10 @@ class _Optimizer(torch.optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As torch's, without its first call's import of the compiler: 145 MB, a second."""
         inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
+
+    def _patch_step_function(self) -> None:
+        """Torch wraps `step` in its profiler and hooks, which take longer than our steps."""
+        self._zero_grad_profile_name = ""
 
 
 class ValueGradient(_Optimizer):
@@ -63,7 +75,7 @@ class ValueGradient(_Optimizer):
     """
 
     def __init__(self, value: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
-        self._stationary = stationary.to(value)
+        self._preconditioner = _preconditioner(stationary.to(value))
         super().__init__([value], {"lr": _per_matrix("rate", rate, value)})
 
     @torch.no_grad()
@@ -71,7 +83,7 @@ class ValueGradient(_Optimizer):
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (value,) = group["params"]
-        value -= group["lr"] * precondition_value(value.grad, self._stationary)
+        value -= group["lr"] * _precondition(value.grad, *self._preconditioner)
 
 
 class ProximalGradient(_Optimizer):

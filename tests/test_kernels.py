@@ -154,7 +154,8 @@ def test_moments_agree(kernel, dtype, length):
             torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-10)
 
 
-def test_result_does_not_depend_on_threads():
+def test_result_does_not_depend_on_threads(monkeypatch):
+    monkeypatch.setattr(cpu, "WORTH_A_MEETING", 1)
     stream = stream_of(20, 3000, 3)
     columns, weights = torch.randn(2, 3, 20, 3000), torch.randn(2, 3, 9, 20)
     value = torch.randn(2, 3, 20, 20)
@@ -167,7 +168,10 @@ def test_result_does_not_depend_on_threads():
             sums = cpu.attend(columns, batch)
             adjoint = cpu.adjoint(weights, batch)
             gradients = cpu.gradients(value, columns, stream, 0, 130)
-            results.append((sums, adjoint, batch.tokens, *gradients))
+            stepped = columns.clone()
+            cpu.proximal_step(stepped, gradients[1], torch.ones(2, 3, 20), torch.ones(2, 3, 20))
+            moments = cpu.moments(columns, 0.5)
+            results.append((sums, adjoint, batch.tokens, *gradients, stepped, *moments))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:

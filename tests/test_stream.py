@@ -10,6 +10,7 @@ from scipy import stats
 from test_philox import naive_philox
 
 from scb import stream as stream_module
+from scb.kernels import cpu
 from scb.stream import Guide, Stream, thresholds
 from scb.task import Task
 
@@ -121,7 +122,8 @@ def test_split_restart_order_replicates_and_chunks_do_not_matter(
                 assert torch.equal(getattr(part, name), expected)
 
 
-def test_thread_count_does_not_matter():
+def test_thread_count_does_not_matter(monkeypatch):
+    monkeypatch.setattr(cpu, "WORTH_A_MEETING", 1)
     tasks = sample_tasks(3, 5000, 2, 1)
     one = Stream(tasks, [3]).batch(0, 60)
     one.tokens  # noqa: B018

@@ -41,8 +41,11 @@ BLOCKS = 1024
 BANKS = 8
 """Partial sums of a token: neighbours in a bank need not wait for each other."""
 
-WORTH_A_MEETING = 200_000
-"""Tokens, or the like, for which a second thread saves more than it costs."""
+WORTH_A_MEETING = 1_000_000
+"""Tokens for which a second thread saves more than it costs: about 0.2 ms to wake it."""
+
+HEAD_COST, ENTRY_COST = 60, 0.3
+"""A sample's head, and an entry of A in a proximal step, in the time of so many tokens."""
 
 POSITIONS = 1024
 """Positions of a column that one thread owns in the adjoint."""
@@ -464,7 +467,7 @@ def _over(bounds: Sequence[int], work: Callable[..., None], *arguments: Any) -> 
         done.result()
 
 
-def _even(rows: int, cost: int) -> list[int]:
+def _even(rows: int, cost: float) -> list[int]:
     """Bounds of even parts of the rows, each of a ``cost`` in tokens; one part if all is little."""
     threads = torch.get_num_threads()
     if threads == 1 or rows * cost < WORTH_A_MEETING:
@@ -485,9 +488,9 @@ def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Ten
         drawn,
     )
     arrays = (tensor.numpy() for tensor in rows)
-    bounds = _even(replicates * size, 500)
+    bounds = _even(replicates * size, HEAD_COST)
     _over(bounds, _heads, first, step, _law(stream)[0], *arrays)
-    queries, targets, sources = drawn
+    queries, targets, sources = drawn.unbind()
     return queries, targets, sources
 
 
@@ -542,7 +545,7 @@ def gradients(
     values = value.detach().reshape(-1, replicates, states, states).contiguous()
     flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
     gradient = torch.empty_like(flat) if out is None else out.view_as(flat)
-    sums, residuals = flat.new_empty(2, len(flat), replicates, size, states)
+    sums, residuals = flat.new_empty(2, len(flat), replicates, size, states).unbind()
     order, starts = _by_query(batch.queries.numpy(), states)
     # Samples of a group: no more codes than would be worth adding up.
     digits = max(1, int(math.log(max(1, min(CODES, length // 4)), states)))
@@ -582,7 +585,7 @@ def proximal_step(columns: Tensor, gradient: Tensor, rate: Tensor, penalty: Tens
     rows = columns.shape[:-1]
     length = columns.shape[-1]
     _over(
-        _even(rows.numel(), length),
+        _even(rows.numel(), ENTRY_COST * length),
         _proximal_step,
         *(flat.numpy() for flat in (columns.view(-1, length), gradient.reshape(-1, length))),
         *(number.expand(rows).flatten().numpy() for number in (rate, penalty)),
@@ -595,6 +598,6 @@ def moments(columns: Tensor, least: float = -math.inf) -> tuple[Tensor, Tensor]:
     found = torch.empty(2, *rows, dtype=torch.float64)
     flat = columns.detach().reshape(-1, length).contiguous().numpy()
     kept = flat.dtype.type(least)
-    _over(_even(rows.numel(), length), _moments, flat, kept, found.view(2, -1).numpy())
+    _over(_even(rows.numel(), ENTRY_COST * length), _moments, flat, kept, found.view(2, -1).numpy())
     total, square = found
     return total, square
