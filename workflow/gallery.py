@@ -1,17 +1,23 @@
 """Show in the repository what the pipeline wrote: ``python -m workflow.gallery``.
 
-Copies the figures and the table of claims into docs/gallery, and puts the table of verdicts
-between its markers in the README. Results themselves are not tracked.
+Copies the figures and the tables of claims into docs/gallery, and puts the verdicts between
+their markers in the README. Results themselves are not tracked. What is not part of ``all``
+(kernels, extensions) is left as it was, unless it has been made.
 """
 
 import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from scb import tables
-from scb.claims.markdown import extract, render, table
+from scb.claims.markdown import NOTE, extract, render, table
+from scb.kernelised.claims import NOTE as KERNEL_NOTE
 
 GALLERY = Path("docs/gallery")
+CLAIMS = {"claims": NOTE, "kernel_claims": KERNEL_NOTE}
+"""Tables of claims, and how each is judged."""
 
 
 def refresh(root: Path, results: Path, figures: Path) -> None:
@@ -20,20 +26,30 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
     Raises
     ------
     ValueError
-        If the table of claims cannot be read, or the README lacks a marker.
+        If a table of claims cannot be read, or the README lacks a marker.
     """
     gallery, readme = root / GALLERY, root / "README.md"
-    claims = tables.read(results / "claims.parquet", tables.CLAIMS)
     text = readme.read_text(encoding="utf-8")
-    text = text.replace(extract(text), table(claims, str(GALLERY)))
+    old = extract(text)
+    made = {name: results / f"{name}.parquet" for name in CLAIMS}
+    judged = {
+        name: tables.read(path, tables.CLAIMS) for name, path in made.items() if path.exists()
+    }
     gallery.mkdir(parents=True, exist_ok=True)
+    for name, claims in judged.items():
+        shutil.copyfile(made[name], gallery / f"{name}.parquet")
+        (gallery / f"{name}.md").write_text(render(claims, ".", CLAIMS[name]), encoding="utf-8")
     for figure in sorted(figures.glob("*.png")):
         shutil.copyfile(figure, gallery / figure.name)
-    shutil.copyfile(results / "claims.parquet", gallery / "claims.parquet")
-    for document in results.glob("sensitivity.md"):  # of the extensions, where they were made
+    for document in results.glob("sensitivity.md"):
         shutil.copyfile(document, gallery / document.name)
-    (gallery / "claims.md").write_text(render(claims, "."), encoding="utf-8")
-    readme.write_text(text, encoding="utf-8")
+    readme.write_text(text.replace(old, table(shown(gallery), str(GALLERY))), encoding="utf-8")
+
+
+def shown(gallery: Path) -> pd.DataFrame:
+    """All claims in the gallery, one table after the other."""
+    paths = [gallery / f"{name}.parquet" for name in CLAIMS]
+    return pd.concat(tables.read(path, tables.CLAIMS) for path in paths if path.exists())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def main(options: Arguments) -> None:
     """Read, judge and write both tables."""
     recalled = Recalled.read(options.tables)
     frame = judge(claims(recalled, options.limited))
-    setting = {"limited": options.limited, "settings": list(recalled)}
+    setting = {"limited": options.limited, "settings": list(recalled), "digest": options.digest}
     tables.write(frame, options.output, tables.CLAIMS, setting)
     # As read again, so that the text follows from the table alone.
     text = render(tables.read(options.output, tables.CLAIMS), options.figures, NOTE)
@@ -28,6 +28,7 @@ if __name__ == "__main__":
         "--tables", type=Path, nargs="+", required=True, help="SETTING/KERNEL.parquet"
     )
     parser.add_argument("--limited", nargs="+", required=True, help="settings with a small state")
+    parser.add_argument("--digest", required=True, help="of the settings of these results")
     parser.add_argument("--figures", required=True, help="folder of figures, seen from --markdown")
     add_outputs(parser, "output", "markdown")
     run(main, parser)

@@ -182,9 +182,10 @@ rule kernel_claims:
         runtime=5,
     params:
         limited=config["kernels"]["limited"],
+        digest=digest(config, ["seed", "kernels", *RECALL]),
         figures=os.path.relpath(config["figures"], config["results"]),
     shell:
         "python -m scb.experiments.kernel_claims --tables {input.tables:q}"
-        " --limited {params.limited:q} --figures {params.figures:q}"
+        " --limited {params.limited:q} --digest {params.digest:q} --figures {params.figures:q}"
         " --output {output.claims:q} --markdown {output.markdown:q}"
         " --provenance {output.provenance:q} > {log:q} 2>&1"
