@@ -5,7 +5,7 @@ means in every comparison of this project.
 """
 
 import inspect
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -48,10 +48,23 @@ def _per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -
     return rate.to(like)[..., None, None]
 
 
+Kind = TypeVar("Kind", bound=type[torch.optim.Optimizer])
+
+
+def without_compiler(kind: Kind) -> Kind:
+    """An optimiser of torch's as it is, without its import of the compiler: 145 MB, a second."""
+    unwrap, base = inspect.unwrap, torch.optim.Optimizer
+    plain = {name: unwrap(getattr(base, name)) for name in ("add_param_group", "zero_grad")}
+    plain["step"] = torch.no_grad()(unwrap(kind.step))
+    return type(kind.__name__, (kind,), plain)  # type: ignore[return-value]
+
+
+Adam = without_compiler(torch.optim.Adam)
+AdamW = without_compiler(torch.optim.AdamW)
+
+
 class _Optimizer(torch.optim.Optimizer):
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As torch's, without its first call's import of the compiler: 145 MB, a second."""
-        inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
 
     def _patch_step_function(self) -> None:
         """Torch wraps `step` in its profiler and hooks, which take longer than our steps."""

@@ -136,14 +136,13 @@ def fit_power_law(
     reach = np.where(np.isfinite(count), count, 0.0).max(0)  # 0: nobody got there
     generator = np.random.Generator(np.random.PCG64(seed))
     strata = [np.flatnonzero((run == sizes_run).all(1)) for sizes_run in np.unique(run, axis=0)]
-    draws = np.empty((resamples, 2))
-    for draw in draws:
-        rows = np.concatenate([generator.choice(stratum, len(stratum)) for stratum in strata])
-        draw[:] = _bounds(size, _median(count[rows]), reach)
+    drawn = [generator.choice(stratum, (resamples, len(stratum))) for stratum in strata]
+    rows = np.concatenate(drawn, axis=1)  # (resamples, R)
+    least, most = _bounds(size, _median(count[rows]), reach)
     tail = (1 - level) / 2
     # Order statistics: infinities spoil no neighbour.
-    low = np.quantile(draws[:, 0], tail, method="lower")
-    high = np.quantile(draws[:, 1], 1 - tail, method="higher")
+    low = np.quantile(least, tail, method="lower")
+    high = np.quantile(most, 1 - tail, method="higher")
     return PowerLaw(
         float(exponent),
         float(constant),
@@ -156,11 +155,11 @@ def fit_power_law(
 
 
 def _median(counts: Array) -> Array:
-    """Median of each column of (R, S), NaN left out; infinite if one of the middle two is."""
-    ordered = np.sort(counts, axis=0)  # NaN last
-    known = (~np.isnan(counts)).sum(0)
+    """Median of each column of (..., R, S), NaN left out; infinite if one of the middle two is."""
+    ordered = np.sort(counts, axis=-2)  # NaN last
+    known = (~np.isnan(counts)).sum(-2)  # (..., S)
     below, above = (
-        np.take_along_axis(ordered, rank[None], axis=0)[0]
+        np.take_along_axis(ordered, rank[..., None, :], axis=-2)[..., 0, :]
         for rank in ((known - 1) // 2, known // 2)
     )
     return np.asarray((below + above) / 2)
@@ -183,14 +182,14 @@ def _fit(sizes: Array, medians: Array) -> tuple[float, float]:
     return (signs.pop() * np.inf if len(signs) == 1 else np.nan), np.nan
 
 
-def _bounds(sizes: Array, medians: Array, reach: Array) -> tuple[float, float]:
-    """Least and largest exponent, if infinite medians may be anything from ``reach`` on."""
+def _bounds(sizes: Array, medians: Array, reach: Array) -> tuple[Array, Array]:
+    """Least and largest exponent, if infinite medians (..., S) are anything from ``reach`` on."""
     pull = _pull(sizes)
     censored = np.isinf(medians)
     with np.errstate(divide="ignore"):
         least = np.log(np.where(censored, reach, medians))
     most = np.log(medians)
     used = pull != 0  # 0 times infinity is no number
-    low = np.where(pull > 0, least, most)[used] @ pull[used]
-    high = np.where(pull > 0, most, least)[used] @ pull[used]
-    return float(low), float(high)
+    low = np.where(pull > 0, least, most)[..., used] @ pull[used]
+    high = np.where(pull > 0, most, least)[..., used] @ pull[used]
+    return low, high

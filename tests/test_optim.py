@@ -1,5 +1,8 @@
 """The optimizers: preconditioned gradients, invariants, the threshold."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -105,3 +108,27 @@ def test_rates_must_be_positive(make_task, rate):
         RawGradient(model.value, rate)
     with pytest.raises(ValueError, match="penalty must be at least 0"):
         ProximalGradient(model.columns, task.stationary, 0.1, -1e-3)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_optimisers_of_torch_are_torchs_without_the_compiler(name):
+    script = f"""
+import sys
+import torch
+from scb import optim
+
+def trained(kind):
+    torch.manual_seed(0)
+    parameter = torch.nn.Parameter(torch.randn(3, 4))
+    optimizer = kind([parameter], lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        parameter.square().sum().backward()
+        optimizer.step()
+    return parameter
+
+ours = trained(optim.{name})
+assert "torch._dynamo" not in sys.modules
+assert torch.equal(ours, trained(torch.optim.{name}))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -24,7 +24,7 @@ from scb.experiments.common import (
     stream_of,
     write_states,
 )
-from scb.optim import ValueGradient
+from scb.optim import Adam, ValueGradient
 from scb.task import Task
 from scb.transformer import LinearTransformer, SoftmaxTransformer
 
@@ -44,7 +44,7 @@ def main(options: Arguments) -> None:
                 ValueGradient(
                     softmax.value, tasks.stationary, options.rate / tasks.attention_energy
                 ),
-                torch.optim.Adam([softmax.logits], lr=options.logit_rate),
+                Adam([softmax.logits], lr=options.logit_rate),
             ],
         ),
     }

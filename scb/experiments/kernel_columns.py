@@ -23,7 +23,7 @@ from scb.experiments.common import (
 )
 from scb.kernelised.columns import KernelTransformer
 from scb.kernelised.similarity import SIMILARITIES
-from scb.optim import ValueGradient
+from scb.optim import Adam, ValueGradient
 from scb.seeds import derive
 from scb.task import Task
 
@@ -36,7 +36,7 @@ def main(options: Arguments) -> None:
     model = KernelTransformer(tasks, list(SIMILARITIES.values()), options.features, generator)
     optimizers = [
         ValueGradient(model.value, tasks.stationary, options.rate / tasks.attention_energy),
-        torch.optim.Adam(model.vectors, lr=options.logit_rate),
+        Adam(model.vectors, lr=options.logit_rate),
     ]
     curves = Curves(tasks, names, "train", options.log_interval, options.steps)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from scb.kernelised.model import RecallModel
 from scb.kernelised.recall import Recall, RecallTask, fingerprints, require_no_leak
+from scb.optim import AdamW
 from scb.progress import progress
 
 WEIGHT_DECAY = 0.1
@@ -101,9 +102,7 @@ def train(
     """
     device = model.embedding.weight.device
     validation = task.draw(split.validation, "validation", run).to(device)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=rate, weight_decay=WEIGHT_DECAY, fused=True
-    )
+    optimizer = AdamW(model.parameters(), lr=rate, weight_decay=WEIGHT_DECAY, fused=True)
     checkpoints: list[Checkpoint] = []
     seen: list[Tensor] = []
 
