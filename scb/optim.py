@@ -63,7 +63,9 @@ Adam = without_compiler(torch.optim.Adam)
 AdamW = without_compiler(torch.optim.AdamW)
 
 
-class _Optimizer(torch.optim.Optimizer):
+class Optimizer(torch.optim.Optimizer):
+    """Torch's base class without what it costs: see `without_compiler`."""
+
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
 
     def _patch_step_function(self) -> None:
@@ -71,7 +73,7 @@ class _Optimizer(torch.optim.Optimizer):
         self._zero_grad_profile_name = ""
 
 
-class ValueGradient(_Optimizer):
+class ValueGradient(Optimizer):
     """Preconditioned steps on the value matrix, ``V <- V - eta_V G_V``.
 
     Parameters
@@ -99,7 +101,7 @@ class ValueGradient(_Optimizer):
         value -= group["lr"] * _precondition(value.grad, *self._preconditioner)
 
 
-class ProximalGradient(_Optimizer):
+class ProximalGradient(Optimizer):
     """Preconditioned proximal steps on the attention, column by column.
 
     The raw gradient step ``a' = a - (eta_A / mu_k) g_a^(k)``, the soft threshold at
@@ -140,7 +142,7 @@ class ProximalGradient(_Optimizer):
         kernel_for(columns).proximal_step(columns, columns.grad, rate, group["penalty"][..., 0])
 
 
-class RawGradient(_Optimizer):
+class RawGradient(Optimizer):
     """Plain steps ``parameter <- parameter - eta g``, without preconditioner or projection.
 
     Not the paper's algorithm: what *SGD* could also mean. (`torch.optim.SGD` takes one

@@ -23,7 +23,7 @@ from scb.algorithm import optimizers, sparsify, switch_threshold
 from scb.geometry import inner, squared_norm
 from scb.kernels.reference import project_columns, soft_threshold
 from scb.metrics import AttentionStatistics, attention_signal, value_signal
-from scb.optim import Rate
+from scb.optim import Optimizer, Rate
 from scb.population import ValueMoments
 from scb.task import Task
 from scb.transformer import LinearTransformer
@@ -168,7 +168,7 @@ def start_samples(task: Task) -> Tensor:
     return largest * (2 * task.sparsity / floor).square() * states * scatter
 
 
-class MeanGradient(torch.optim.Optimizer):
+class MeanGradient(Optimizer):
     """Averages the gradients of a parameter and leaves it where it is.
 
     While (V, A) stay fixed, the mean gradient of n samples is a running mean: one pass over
