@@ -31,7 +31,7 @@ from scb.algorithm import optimizers, train
 from scb.curves import Curves
 from scb.experiments.common import iterate
 from scb.figures.style import save
-from scb.kernels import kernel_for
+from scb.kernels import cpu, kernel_for
 from scb.seeds import derive
 from scb.stream import Stream
 from scb.task import Task
@@ -178,7 +178,7 @@ class Ours:
 
     def steps(self, count: int) -> None:
         """Take ``count`` steps, by the loop that the experiments use."""
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress
+        with contextlib.redirect_stderr(io.StringIO()), torch_threads(1):  # its progress
             steps = range(self.done, self.done + count)
             self.done = train(self.model, self.optimizers, self.stream, steps, self.batch)
 
@@ -342,13 +342,24 @@ def thread_counts() -> list[int]:
 
 @contextlib.contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Torch and our kernels on so many threads."""
+    """Torch's operations on so many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def all_threads(threads: int) -> Iterator[None]:
+    """Torch's operations and our kernels on so many threads."""
+    cpu.set_threads(threads)
+    try:
+        with torch_threads(threads):
+            yield
+    finally:
+        cpu.set_threads(None)
 
 
 def thread_speedups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -484,7 +495,7 @@ def measure(preset: Preset) -> dict[str, Any]:
         task = sample_tasks(setting.states, setting.length, setting.replicates)
         for threads in thread_counts():
             where = asdict(setting) | {"threads": threads}
-            with torch_threads(threads):
+            with all_threads(threads):
                 rows.append(where | compare(setting, task, now))
                 if setting == preset.centre(setting.states):
                     breakdown.append(where | parts_of_a_step(setting, task, now))

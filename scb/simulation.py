@@ -176,7 +176,7 @@ class Simulation:
             raise ValueError(f"there are {len(seeds)} seeds for {len(task.seeds)} replicates")
         self.task, self._working = task, task.to(dtype=dtype)
         self._batch_size = batch_size
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._seeds = tuple(seeds)
         self._attention_rate = (1 / task.transition_energy).to(dtype)  # (R,), in units of eta
         self._value_rate = (1 / task.attention_energy).to(dtype)
 
@@ -268,9 +268,9 @@ class Simulation:
 
     def _draw(self) -> None:
         """Standard normals of one step, shared by the branches."""
-        for buffer in (self._value_draws, self._particle_draws, self._small_draws):
-            for draws, generator in zip(buffer, self._generators, strict=True):
-                torch.randn(draws.shape, generator=generator, out=draws)
+        buffers = self._value_draws, self._particle_draws, self._small_draws
+        for part, draws in enumerate(buffers):
+            kernel.draw_normals(draws, self._seeds, self._steps, part)
 
     def _step_attention(
         self, rate: Rate, penalty: float | Tensor, value: ValueMoments, attention: AttentionMoments

@@ -2,13 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from scb import Task
 from scb.algorithm import normalise, optimizers, refit_value, sparsify, switch_threshold, train
+from scb.kernels.cpu import BLOCKS
 from scb.kernels.reference import soft_threshold
+from scb.kernels.simulation import draw_normals
 from scb.metrics import AttentionStatistics, ValueStatistics, measure
+from scb.philox import CONTEXT, philox4x32
 from scb.population import (
     AttentionMoments,
     ValueMoments,
@@ -415,3 +420,45 @@ def test_refuses_impossible_settings(make_task):
         Simulation(task, [0, 1], 0, 8)
     with pytest.raises(ValueError, match="3 seeds for 2 replicates"):
         Simulation(task, [0, 1, 2], 8, 8)
+
+
+def box_muller(seed: int, step: int, part: int, count: int) -> np.ndarray:
+    """What `draw_normals` computes, in double precision from single-precision u."""
+    blocks = torch.arange(-(-count // (4 * BLOCKS)) * BLOCKS)
+    zeros = torch.zeros_like(blocks)
+    counter = (blocks, zeros + part, zeros + step, zeros + CONTEXT)
+    key = (torch.tensor(seed & 0xFFFFFFFF), torch.tensor(seed >> 32))
+    words = torch.stack(philox4x32(counter, key), -1).reshape(-1, 2, 2 * BLOCKS).numpy()
+    u = (words[:, 0].astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-32)
+    radius, angle = np.sqrt(-2 * np.log(u.astype(np.float64))), 2 * np.pi * words[:, 1] / 2**32
+    both = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
+    return both.reshape(-1)[:count]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("count", [1, 4 * BLOCKS, 4 * BLOCKS + 1, 30_000])
+def test_normals_are_box_and_mullers_of_the_counter(count, dtype):
+    draws = torch.empty(2, count, dtype=dtype)
+    draw_normals(draws, [2**40 + 3, 5], 7, 2)
+    for row, seed in zip(draws, [2**40 + 3, 5], strict=True):
+        np.testing.assert_allclose(row.numpy(), box_muller(seed, 7, 2, count), atol=3e-6)
+
+
+def test_normals_are_normal_and_independent():
+    count = 2**20
+    draws = torch.empty(1, count)
+    rows = []
+    for seed, step, part in [(1, 0, 0), (2, 0, 0), (1, 1, 0), (1, 0, 1)]:
+        draw_normals(draws, [seed], step, part)
+        rows.append(draws[0].double().numpy())
+    for row in rows:
+        assert scipy.stats.kstest(row, "norm").pvalue > math.erfc(SIGMAS / math.sqrt(2))
+        # Means of z, z^2, z^3 and z^4, by their standard errors.
+        for power, (mean, variance) in enumerate([(0, 1), (1, 2), (0, 15), (3, 96)], start=1):
+            assert abs((row**power).mean() - mean) < SIGMAS * math.sqrt(variance / count)
+        # Pairs share a radius: neighbours, halves of a chunk and squares must not be related.
+        for lag in (1, 2 * BLOCKS, 4 * BLOCKS):
+            for one, two in ((row, row), (row**2 - 1, (row**2 - 1) / 2)):
+                assert abs((one[lag:] * two[:-lag]).mean()) < SIGMAS / math.sqrt(count - lag)
+    correlation = np.corrcoef(rows) - np.eye(len(rows))
+    assert abs(correlation).max() < SIGMAS / math.sqrt(count)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from scb import provenance, tables
 from scb.algorithm import normalise
+from scb.kernels import cpu
 from scb.metrics import AttentionStatistics
 from scb.seeds import derive
 from scb.stream import Stream
@@ -86,8 +87,9 @@ def _paths(word: Any) -> list[Path]:
 
 
 def set_up(options: Arguments) -> torch.device:
-    """Set the number of threads and resolve the device."""
-    torch.set_num_threads(options.threads)
+    """Give all threads to the kernels, one to torch, and resolve the device."""
+    cpu.set_threads(options.threads)
+    torch.set_num_threads(1)
     return resolve_device(options.device)
 
 

@@ -8,6 +8,7 @@ square of f has: linear and square kernels have states of equal size.
 import math
 
 import pandas as pd
+import torch
 
 from scb import tables
 from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
@@ -21,6 +22,7 @@ from scb.seeds import derive
 def main(options: Arguments) -> None:
     """Train all runs one after the other and write what they reached."""
     device = set_up(options)
+    torch.set_num_threads(options.threads)  # there are none of our kernels here
     similarity = SIMILARITIES[options.kernel]
     features = options.features
     if similarity.linear:

@@ -70,7 +70,7 @@ def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _fill(first, sample, step, key, words):  # type: ignore[no-untyped-def]
+def fill(first, sample, step, key, words):  # type: ignore[no-untyped-def]
     """Random ``words`` of a sample from block ``first`` on; whole blocks."""
     key0, key1 = key
     for block in range(len(words) // 4):
@@ -106,7 +106,7 @@ def _generate(tokens, sample, step, key, cuts, table, shift, thresholds, words):
     """Fill ``tokens`` (T,) of one sample; ``words`` (4 BLOCKS,) is scratch."""
     for first in range(0, len(tokens), 4 * BLOCKS):
         some = tokens[first : first + 4 * BLOCKS]
-        _fill(
+        fill(
             first // 4,
             np.uint64(sample),
             np.uint64(step),
@@ -452,24 +452,42 @@ def _law(stream: Stream) -> tuple[Any, ...]:
     return _LAWS[stream]
 
 
+_threads: int | None = None
+
+
+def set_threads(threads: int | None) -> None:
+    """Threads of the kernels; None, the default, for as many as torch has.
+
+    Best with torch on one thread: its own, once they have met, wait in a spin for a while,
+    on the cores that these need.
+    """
+    global _threads
+    _threads = threads
+
+
+def get_threads() -> int:
+    """Threads of the kernels."""
+    return _threads or torch.get_num_threads()
+
+
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="attend")
 
 
 def _over(bounds: Sequence[int], work: Callable[..., None], *arguments: Any) -> None:
-    """``work(start, stop, *arguments)`` between all bounds, on as many threads as torch has."""
+    """``work(start, stop, *arguments)`` between all bounds, on all threads."""
     if len(bounds) == 2:
         work(*bounds, *arguments)
         return
-    pool = _pool(torch.get_num_threads())
+    pool = _pool(get_threads())
     for done in [pool.submit(work, *pair, *arguments) for pair in pairwise(bounds)]:
         done.result()
 
 
 def _even(rows: int, cost: float) -> list[int]:
     """Bounds of even parts of the rows, each of a ``cost`` in tokens; one part if all is little."""
-    threads = torch.get_num_threads()
+    threads = get_threads()
     if threads == 1 or rows * cost < WORTH_A_MEETING:
         return [0, rows]
     parts = min(rows, 4 * threads)

@@ -1,16 +1,74 @@
 """The compiled steps of the simulation: each reads what is large once or twice.
 
 Large are V, N^2 entries, and the particles of A, N M. Written as tensor operations, which
-the tests do, a step would read and write each a dozen times. Nothing here draws a number or
-knows a rate: see `scb.simulation`.
+the tests do, a step would read and write each a dozen times. Nothing here knows a rate: see
+`scb.simulation`.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 from torch import Tensor
 
+from scb.kernels.cpu import BLOCKS, fill
+
 FAST = {"reassoc", "nsz", "contract"}
 """Lets sums be vectors; what is not finite stays so."""
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _normals(draws, key, step, part):  # type: ignore[no-untyped-def]
+    """Box and Muller's, of Philox words: ``sqrt(-2 ln u) (cos, sin)(2 pi v)`` of u and v.
+
+    The functions are the polynomials of Cephes (Moshier), right to a unit in the last place
+    of single precision; libraries have none that a loop could turn into vectors.
+    """
+    pairs = 2 * BLOCKS
+    words = np.empty(2 * pairs, np.uint32)
+    uniform, mantissa = np.empty(pairs, np.float32), np.empty(pairs, np.float32)
+    uniform_bits, mantissa_bits = uniform.view(np.int32), mantissa.view(np.int32)
+    exponent, normals = np.empty(pairs, np.float32), np.empty(2 * pairs, np.float32)
+    f32, u32, i32 = np.float32, np.uint32, np.int32
+    for first in range(0, len(draws), 2 * pairs):
+        fill(first // 4, np.uint64(part), np.uint64(step), key, words)
+        for i in range(pairs):
+            uniform[i] = (f32(words[i]) + f32(0.5)) * f32(2.0**-32)
+        for i in range(pairs):  # u = 2^exponent mantissa, the mantissa around 1
+            bits = i32(uniform_bits[i] - i32(0x3F3504F3))
+            exponent[i] = f32(bits >> 23)
+            mantissa_bits[i] = i32((bits & i32(0x7FFFFF)) + i32(0x3F3504F3))
+        for i in range(pairs):
+            f, e = mantissa[i] - f32(1), exponent[i]
+            p = f32(7.0376836292e-2) * f - f32(1.1514610310e-1)
+            p = p * f + f32(1.1676998740e-1)
+            p = p * f - f32(1.2420140846e-1)
+            p = p * f + f32(1.4249322787e-1)
+            p = p * f - f32(1.6668057665e-1)
+            p = p * f + f32(2.0000714765e-1)
+            p = p * f - f32(2.4999993993e-1)
+            p = p * f + f32(3.3333331174e-1)
+            square = f * f
+            log = p * f * square - f32(2.12194440e-4) * e - f32(0.5) * square
+            log = log + f + f32(0.693359375) * e
+            radius = np.sqrt(max(f32(-2) * log, f32(0)))
+
+            word = words[pairs + i]  # a turn is 2^32: quadrants, and what is left of one
+            quadrant = u32(u32(word + u32(0x20000000)) >> u32(30))
+            x = f32(i32(u32(word - u32(quadrant << u32(30))))) * f32(np.pi / 2**31)
+            z = x * x
+            sin = (f32(-1.9515295891e-4) * z + f32(8.3321608736e-3)) * z - f32(1.6666654611e-1)
+            sin = sin * z * x + x
+            cos = (f32(2.443315711809948e-5) * z - f32(1.388731625493765e-3)) * z
+            cos = (cos + f32(4.166664568298827e-2)) * z * z - f32(0.5) * z + f32(1)
+            odd = quadrant & u32(1)
+            across, up = (sin if odd else cos), (cos if odd else sin)
+            across = -across if (quadrant + u32(1)) & u32(2) else across
+            up = -up if quadrant & u32(2) else up
+            normals[i], normals[pairs + i] = radius * across, radius * up
+        some = draws[first : first + 2 * pairs]
+        for i in range(len(some)):
+            some[i] = normals[i]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -116,6 +174,20 @@ def _step_value(  # type: ignore[no-untyped-def]
                         - scale * residual
                         - fixed * tilt[replicate, k]
                     )
+
+
+def draw_normals(draws: Tensor, seeds: Sequence[int], step: int, part: int) -> None:
+    """Fill with standard normals that are a pure function of seed, step and part.
+
+    Parameters
+    ----------
+    draws : Tensor, shape (R, ...), contiguous
+    seeds : sequence of R ints in [0, 2**64)
+    step, part : int in [0, 2**32)
+        A part is what is drawn for one purpose.
+    """
+    for row, seed in zip(draws.view(len(seeds), -1).numpy(), seeds, strict=True):
+        _normals(row, (np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)), step, part)
 
 
 def power_sums(entries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
