@@ -11,7 +11,8 @@ INSTALLED := .venv/installed
 SMOKE := --configfile tests/workflow/smoke.yaml
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup test smoke extensions kernels report gallery benchmark lock clean
+.PHONY: all setup test test-slurm test-nightly smoke extensions kernels report gallery benchmark lock \
+	clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -31,7 +32,17 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slurm"
+
+# The smoke DAG through a Slurm of one node. As root on Debian or Ubuntu it installs the packages;
+# where it cannot, it says that nothing was tested.
+test-slurm: setup
+	@tests/workflow/install_slurm.sh
+	$(BIN)/python -m pytest -m slurm
+
+# More kills and more broken settings than there is time for in `make test`.
+test-nightly: setup
+	NIGHTLY=1 $(BIN)/python -m pytest -m slow
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) all kernelised $(SMOKE)
@@ -65,7 +76,7 @@ benchmark: setup
 # libraries, whose versions each build pins itself.
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python $(PIP) install --editable '.[test]' torch==$(TORCH)
+	.venv-lock/bin/python $(PIP) install --editable '.[test,slurm]' torch==$(TORCH)
 	.venv-lock/bin/python -m pip freeze --all --exclude-editable --exclude pip > .venv-lock/frozen
 	{ echo "# Made by 'make lock': do not edit."; \
 	  grep -v -E '^(cuda|nvidia|triton)' .venv-lock/frozen | sed 's/+[^+]*$$//'; } > requirements.lock

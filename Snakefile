@@ -1,10 +1,11 @@
 """The replication, from settings to figures: see config.yaml and workflow/rules."""
 
+import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
 
-from workflow.settings import require_valid, require_yaml
+from workflow.settings import folder_faults, require_valid, require_yaml
 
 min_version("9.13")
 
@@ -65,3 +66,9 @@ rule kernelised:
             format=["pdf", "png"],
         ),
         rules.kernel_claims.output,
+
+
+onerror:
+    # The log of a job that found the disk full is empty.
+    for fault in folder_faults(config):
+        print(f"Bad setting: {fault}", file=sys.stderr)

@@ -6,7 +6,6 @@ state of the repository) stands here, with the digests that tie the file to its 
 
 import hashlib
 import json
-import os
 import platform
 import shlex
 import subprocess
@@ -16,6 +15,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from scb.files import replacing
 
 PACKAGES = ("torch", "numpy", "numba", "triton", "pandas", "pyarrow", "snakemake")
 """Whose versions are recorded, where they are installed."""
@@ -69,14 +70,8 @@ def write(
         "platform": platform.platform(),
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
     }
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def digest(settings: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ computed at (N, T, B, rates, ...), so that figures and captions read nothing els
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from scb.files import replacing
 
 SETTING = b"setting"
 """Key of the file metadata under which the setting is kept, as JSON."""
@@ -276,12 +277,14 @@ class TableError(ValueError):
 def write(
     frame: pd.DataFrame | pa.Table, path: Path, schema: pa.Schema, setting: Mapping[str, Any]
 ) -> None:
-    """Write atomically: to a temporary file beside ``path``, then `os.replace`.
+    """Write whole or not at all, as `scb.files.replacing` does.
 
     Raises
     ------
     TableError
         If the frame does not fit the schema; ``path`` is left as it was.
+    OSError
+        If it cannot be written; ``path`` is left as it was.
     """
     path = Path(path)
     names = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
@@ -296,13 +299,8 @@ def write(
         raise TableError(f"{path}: the frame does not fit the schema: {fault}") from fault
     # Pandas' own metadata names library versions: without it, equal tables are equal files.
     table = table.replace_schema_metadata({SETTING: json.dumps(dict(setting), sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:

@@ -106,10 +106,21 @@ def test_a_failed_write_leaves_the_old_table_and_nothing_else(tmp_path, monkeypa
         raise OSError("disk full")
 
     monkeypatch.setattr(tables.pq, "write_table", full_disk)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=rf"^{path}: cannot be written: disk full$"):
         tables.write(states_frame(2), path, STATES, {})
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_a_table_cut_short_anywhere_is_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(states_frame(), path, STATES, {})
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(TableError, match="not a complete Parquet file") as caught:
+            tables.read(path, STATES)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

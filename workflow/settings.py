@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +34,12 @@ CLAIMED = (
 """Sections whose results the claims are judged by."""
 
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
+
+ROOM = 2**20
+"""Bytes to be free on a disk: even a log needs some, and without one no job says what it lacks."""
+
+LARGEST = 2 * 10**8
+"""Numbers in a model or a batch of all replicates: 800 MB, of the 2 to 4 GB that a job asks for."""
 
 
 def require_yaml(path: Path) -> None:
@@ -69,7 +76,9 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     errors = _Validator(schema).iter_errors(config)
     faults = [line for error in errors for line in _explain(error)]
     # The relations between settings make sense only of settings that are right by themselves.
-    return sorted(faults) or [*_relations(config), *_kernel_relations(config), *_folders(config)]
+    if faults:
+        return sorted(faults)
+    return [*_relations(config), *_kernel_relations(config), *folder_faults(config)]
 
 
 def _is_number(checker: Any, value: Any) -> bool:
@@ -180,6 +189,7 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         boost = setting.get("boost", {}).get("steps", 0)
         if boost > steps:
             yield f"{name}.boost.steps is {boost}; it must be at most {name}.steps, {steps}"
+        yield from _sizes(name, setting, config["replicates"])
     yield from _transfer_relations(config["transfer"])
 
 
@@ -226,8 +236,24 @@ def _kernel_relations(config: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _folders(config: Mapping[str, Any]) -> Iterator[str]:
-    """Output folders in which no file can be made."""
+def _sizes(name: str, setting: Mapping[str, Any], replicates: int) -> Iterator[str]:
+    """What of an experiment does not fit the memory of a job."""
+    states = setting.get("states", 1)
+    # A simulation follows particles, and no tokens.
+    width = setting.get("particles", setting.get("length", 0))
+    for key, size in (
+        ("states", states * (states + width)),
+        ("batch", 0 if "particles" in setting else states * setting.get("batch", 0)),
+    ):
+        if replicates * size > LARGEST:
+            yield (
+                f"{name}.{key} is {setting[key]}; with the other sizes and replicates {replicates} "
+                f"it makes {replicates * size:.1e} numbers, which must be at most {LARGEST:.0e}"
+            )
+
+
+def folder_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Output folders in which no file can be made, one line each."""
     for key in ("results", "figures"):
         folder = Path(config[key])
         while not os.path.lexists(folder):
@@ -236,6 +262,8 @@ def _folders(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} is '{config[key]}'; it must be a folder, and {folder} is none"
         elif not os.access(folder, os.W_OK | os.X_OK):
             yield f"{key} is '{config[key]}'; it must be a folder that can be written to"
+        elif shutil.disk_usage(folder).free < ROOM:
+            yield f"{key} is '{config[key]}'; it must be on a disk that is not full"
 
 
 def look_up(config: Mapping[str, Any], key: str) -> Any:

@@ -11,6 +11,7 @@ from scb.claims import rules
 from scb.claims.markdown import render
 from scb.claims.verdict import Claim, judge
 from scb.experiments.common import Arguments, add_outputs, run
+from scb.files import replacing
 from scb.population import trajectory
 from scb.runs import Array, Run
 from scb.task import Task
@@ -23,7 +24,8 @@ def main(options: Arguments) -> None:
     tables.write(frame, options.output, tables.CLAIMS, setting)
     # As read again, so that the text follows from the table alone.
     text = render(tables.read(options.output, tables.CLAIMS), options.figures)
-    options.markdown.write_text(text, encoding="utf-8")
+    with replacing(options.markdown) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def claims(paths: Sequence[Path]) -> list[Claim]:

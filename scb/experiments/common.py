@@ -51,7 +51,7 @@ def add_outputs(parser: argparse.ArgumentParser, *names: str, required: bool = T
 
 
 def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> None:
-    """Parse the command line and run; bad input ends in one line and status 1."""
+    """Parse the command line and run; bad input and Ctrl-C end in one line and status 1."""
     started = provenance.now()
     parser.add_argument("--provenance", type=Path, help="JSON output; none by default")
     options = parser.parse_args()
@@ -61,6 +61,8 @@ def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> N
             write_provenance(options, started)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{parser.prog}: interrupted")
 
 
 def write_provenance(options: Arguments, started: datetime) -> None:

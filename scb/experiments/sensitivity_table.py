@@ -10,6 +10,7 @@ from scb import tables
 from scb.claims.rules import convergence
 from scb.claims.verdict import BESIDE, SHOWN, count_intervals, judge
 from scb.experiments.common import Arguments, add_outputs, run
+from scb.files import replacing
 from scb.runs import Run
 
 SCHEMA: pa.Schema = tables.CLAIMS.insert(0, pa.field("variant", pa.string(), nullable=False))
@@ -83,7 +84,8 @@ def main(options: Arguments) -> None:
         judge(found, intervals).assign(variant=variant) for variant, found in claims.items()
     )
     tables.write(judged, options.table, SCHEMA, {"variants": options.variants})
-    options.markdown.write_text(render(judged, runs), encoding="utf-8")
+    with replacing(options.markdown) as temporary:
+        temporary.write_text(render(judged, runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

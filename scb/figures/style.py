@@ -1,7 +1,6 @@
 """One look for every figure: colours, names, panels, footers, files, command line."""
 
 import argparse
-import os
 import re
 import sys
 import textwrap
@@ -21,6 +20,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from scb.figures.replicates import Array, Band, Run, worst
+from scb.files import replacing
 from scb.tables import TableError
 
 WIDTH = 7.0
@@ -337,21 +337,11 @@ def save(figure: Figure, output: Path) -> None:
 
     The bytes depend on nothing but the figure: no date is written.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
     figure.draw_without_rendering()  # lay out once, for both files
     figure.set_layout_engine("none")
-    metadata: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
-    written = {}
-    try:
-        for kind, facts in metadata.items():
-            final = output.with_suffix(f".{kind}")
-            written[final] = final.with_name(f".{final.name}.{os.getpid()}")
-            figure.savefig(written[final], format=kind, metadata=facts)
-        for final, temporary in written.items():
-            os.replace(temporary, final)
-    finally:
-        for temporary in written.values():
-            temporary.unlink(missing_ok=True)
+    with replacing(output) as pdf, replacing(output.with_suffix(".png")) as png:
+        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
+        figure.savefig(png, format="png", metadata={"Software": None})
 
 
 def command(

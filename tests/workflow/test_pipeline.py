@@ -1,7 +1,10 @@
 """What is run, and what is run again."""
 
+import re
+
 import pytest
-from project import SMOKE
+from project import SMOKE, requests
+from test_rules import RULES
 
 TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
 SIMULATION = ["simulation_100", "simulation_500"]
@@ -155,6 +158,27 @@ def test_setting_reruns_its_experiment_alone(done, change, jobs):
 @pytest.mark.parametrize("figure", sorted(FIGURES))
 def test_one_figure_needs_its_experiments_alone(fresh, figure):
     assert fresh.plan(f"figures/{figure}.pdf", settings=()) == NEEDS[figure]
+
+
+def test_gpus_are_asked_for_in_one_place(fresh):
+    without = requests(fresh.snakemake("--dry-run").stdout)
+    assert {request["gpu"] for request in without.values()} == {0}
+    run = fresh.snakemake("--dry-run", "--profile", "profiles/gpu")
+    asked = requests(run.stdout)
+    assert asked.keys() == without.keys()
+    assert {job: request["gpu"] for job, request in asked.items()} == {
+        job: int("gpu=GPU," in RULES[job[0]]) for job in asked
+    }
+    assert {"boost", "optimizers", "attention"} <= {
+        rule for (rule, _), request in asked.items() if request["gpu"]
+    }
+    # The profile's limit, without which two would share the one GPU.
+    target = "smoke/results/attention/tasks.parquet"
+    run = fresh.snakemake(target, "--profile", "profiles/gpu")
+    assert run.returncode == 0, run.stdout
+    assert re.search(
+        r'^Provided resources: gpu=(1|Resource\("gpu", 1\))$', run.stdout, re.MULTILINE
+    )
 
 
 def test_failing_job_shows_its_log(done):

@@ -4,6 +4,8 @@ import copy
 import math
 import os
 import re
+import shutil
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -40,7 +42,6 @@ COUNTS = [
     "regularization.per_decade",
 ]
 RATES = [
-    "tasks.concentration",
     "convergence.boost.rate",
     "convergence.optimizers.sgd.rate",
     "vocabulary_20.optimizers.proximal.rate",
@@ -48,8 +49,6 @@ RATES = [
     "simulation_500.rate",
     "check_100.rate",
     "transfer.scratch.growth",
-    "stage1_samples.larger_rate",
-    "regularization.least",
     "sensitivity.switch_signal",
 ]
 
@@ -119,6 +118,9 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("replicates", None, INTEGER),
         ("replicates", "8", INTEGER + YAML),
         ("replicates", "many", INTEGER),
+        ("replicates", 2**31, "at most 2147483647"),
+        ("tasks.concentration", 0.05, "at least 0.1"),
+        ("tasks.concentration", 1e4, "at most 1000"),
         ("seed", -1, "at least 0"),
         ("seed", 2**63, f"less than {2**63}"),
         ("device", "gpu", DEVICE),
@@ -142,7 +144,9 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("simulation_100.penalty", -1, "at least 0"),
         ("check_100.signal", 1.5, "at most 1"),
         ("transfer.mixing", 1.5, "at most 1"),
-        ("transfer.one_step.ratio", 1, "greater than 1"),
+        ("transfer.one_step.ratio", 1, "at least 1.01"),
+        ("transfer.scratch.growth", 1e9, "at most 100"),
+        ("stage1_samples.larger_rate", 0, "at least 0.0001"),
         ("transfer.correlations", 0.5, "a list, as [1, 2]"),
         ("transfer.correlations", [], "of length at least 1"),
         ("transfer.lengths", [500], "of length at least 2"),
@@ -233,6 +237,28 @@ def test_preset_for_a_gpu_is_right(config):
     merged = config | preset | {"kernels": kernels}
     assert find_faults(merged) == []
     assert set(kernels["settings"]) == {key for key in preset if key.startswith("recall")}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("convergence.states", 30_000),
+        ("simulation_500.states", 5_000),
+        ("attention.batch", 10**7),
+    ],
+)
+def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
+    (line,) = find_faults(put(config, key, value))
+    assert line.startswith(f"{key} is {value}; with the other sizes and replicates 32 it makes ")
+    assert line.endswith(" numbers, which must be at most 2e+08")
+
+
+def test_full_disk(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    assert find_faults(config) == [
+        f"{key} is '{key}'; it must be on a disk that is not full" for key in ("results", "figures")
+    ]
 
 
 def test_missing_key_is_named(config):

@@ -1,0 +1,263 @@
+"""What may befall a run: kills, a full disk, a second run. Nothing is lost or wrong afterwards."""
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from project import SMOKE, differences
+
+pytestmark = pytest.mark.slow
+
+KILLS = 100 if os.environ.get("NIGHTLY") else 20
+SEED = 20241
+
+# Both branches of the DAG: five jobs, two at a time.
+TARGETS = [
+    "smoke/results/convergence/optimizers.parquet",
+    "smoke/results/simulation_100/simulation.parquet",
+]
+
+
+@pytest.fixture
+def started(fresh):
+    """Start the workflow in a session of its own; what is left of it ends with the test."""
+    calls = []
+
+    def start(*arguments):
+        calls.append(fresh.start(*TARGETS, *arguments, start_new_session=True))
+        return calls[-1]
+
+    yield start
+    for running in calls:
+        if running.poll() is None:
+            kill(family(running))
+        running.wait()
+        running.stdout.close()
+
+
+def family(running):
+    """The process and all that it started, none of which can start more meanwhile."""
+    found = [psutil.Process(running.pid)]
+    for process in found:  # grows
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+            found += process.children()
+    return found
+
+
+def kill(processes):
+    # By psutil, which does not take a later process of the same number for one of these.
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def wait_for(path, seconds=120):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"no {path}"
+        time.sleep(0.02)
+
+
+def is_locked(project):
+    return any((project.root / ".snakemake/locks").glob("*"))
+
+
+def finish(project):
+    """Run to the end as the README says; whether it was locked."""
+    locked = is_locked(project)
+    if locked:
+        assert "--unlock" in project.snakemake(*TARGETS).stdout
+        assert project.snakemake("--unlock").returncode == 0
+    run = project.snakemake(*TARGETS)
+    assert run.returncode == 0, run.stdout
+    return locked
+
+
+def test_killed_at_random_moments(fresh, started, smoke):
+    begin = time.monotonic()
+    finish(fresh)
+    duration = time.monotonic() - begin
+    whole = sorted(path for path in (fresh.root / "smoke").rglob("*") if path.is_file())
+
+    moments = random.Random(SEED)
+    hit = 0
+    for _ in range(3 * KILLS):
+        shutil.rmtree(fresh.root / "smoke")
+        shutil.rmtree(fresh.root / ".snakemake")
+        running = started()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.communicate(timeout=moments.uniform(0, duration))
+        if running.poll() is None:
+            hit += 1
+            victims = family(running)
+            kill(victims)
+            running.communicate()
+            psutil.wait_procs(victims, timeout=10)
+        finish(fresh)
+        # All there, nothing else there, and none of it different.
+        assert sorted(path for path in (fresh.root / "smoke").rglob("*") if path.is_file()) == whole
+        assert differences(fresh, smoke, part=True) == []
+        if hit == KILLS:
+            break
+    assert hit == KILLS
+    assert fresh.plan(*TARGETS) == set()
+
+
+def test_killed_without_its_jobs(fresh, started, smoke):
+    # As by an out-of-memory killer: the jobs go on, and write beside those of the next run.
+    running = started()
+    wait_for(fresh.root / "smoke/results/logs/convergence/boost.log")
+    jobs = psutil.Process(running.pid).children(recursive=True)
+    running.kill()
+    assert any(job.is_running() for job in jobs)
+    assert finish(fresh)
+    kill(psutil.wait_procs(jobs, timeout=30)[1])
+    assert differences(fresh, smoke, part=True) == []
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)
+def test_asked_to_stop(fresh, started, smoke, by):
+    running = started()
+    wait_for(fresh.root / "smoke/results/logs/convergence/boost.log")
+    jobs = psutil.Process(running.pid).children(recursive=True)
+    if by == signal.SIGINT:
+        os.killpg(running.pid, by)  # as a terminal does
+    else:
+        running.send_signal(by)
+    output, _ = running.communicate(timeout=120)
+    assert running.returncode != 0
+    told = {
+        signal.SIGINT: "Terminating processes on user request",
+        signal.SIGTERM: "Will exit after finishing currently running jobs",
+    }
+    assert told[by] in output
+    # Nothing but the job that was stopped, if it was still importing.
+    assert output.count("Traceback") == output.count("KeyboardInterrupt")
+    assert psutil.wait_procs(jobs, timeout=30)[1] == []
+    assert not finish(fresh)  # not locked
+    assert differences(fresh, smoke, part=True) == []
+
+
+def test_second_run_in_the_folder_is_refused(fresh, started, smoke):
+    running = started()
+    wait_for(fresh.root / "smoke/results/logs/convergence/boost.log")
+    second = fresh.snakemake(*TARGETS)
+    assert second.returncode != 0
+    assert "Directory cannot be locked" in second.stdout
+    output, _ = running.communicate()
+    assert running.returncode == 0, output
+    assert differences(fresh, smoke, part=True) == []
+
+
+def test_clock_set_back(fresh, smoke):
+    # What was made so far is from tomorrow.
+    finish(fresh)
+    tomorrow = time.time() + 86400
+    for path in (fresh.root / "smoke").rglob("*"):
+        os.utime(path, (tomorrow, tomorrow))
+    assert fresh.plan(*TARGETS) == set()
+    (fresh.root / TARGETS[0]).unlink()
+    run = fresh.snakemake(*TARGETS)
+    assert run.returncode != 0
+    assert "clock skew" in run.stdout
+    assert differences(fresh, smoke, part=True) == []
+    # As docs/reliability.md says.
+    subprocess.run(
+        ["find", "smoke", "-newermt", "now", "-exec", "touch", "{}", "+"], cwd=fresh.root
+    )
+    finish(fresh)
+    assert differences(fresh, smoke, part=True) == []
+    assert fresh.plan(*TARGETS) == set()
+
+
+@pytest.fixture
+def disk(fresh):
+    """A small file system of its own under the results; ``disk(options)`` mounts it anew."""
+    if os.geteuid() != 0:
+        pytest.skip("a full and a read-only disk are NOT tested: only root can mount one")
+    folder = fresh.root / "smoke"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if subprocess.run(command).returncode:
+        pytest.skip("a full and a read-only disk are NOT tested: nothing can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder, free):
+    """Leave that many bytes on a disk."""
+    room = os.statvfs(folder)
+    (folder / "ballast").write_bytes(bytes(room.f_bavail * room.f_frsize - free))
+
+
+def faults(output):
+    return re.findall(r"^Bad setting: (.*)$", output, re.MULTILINE)
+
+
+def test_full_disk_is_told_before_any_job(fresh, disk):
+    fill(disk, 20_000)
+    run = fresh.snakemake(*TARGETS)
+    assert run.returncode != 0
+    assert set(faults(run.stdout)) == {
+        f"{key} is 'smoke/{key}'; it must be on a disk that is not full"
+        for key in ("results", "figures")
+    }
+    assert [path.name for path in disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize("free", [0, 20_000])
+def test_disk_fills_up(fresh, started, disk, smoke, free):
+    running = started()
+    wait_for(disk / "results/logs/convergence/boost.log")
+    before = (disk / "results/convergence/tasks.parquet").read_bytes()
+    fill(disk, free)
+    output, _ = running.communicate()
+    assert running.returncode != 0
+    assert "results is 'smoke/results'; it must be on a disk that is not full" in faults(output)
+    assert (disk / "results/convergence/tasks.parquet").read_bytes() == before
+    (disk / "ballast").unlink()
+    assert not finish(fresh)
+    assert differences(fresh, smoke, part=True) == []
+
+
+def test_read_only_results(fresh, disk, smoke):
+    finish(fresh)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    run = fresh.snakemake("--config", "seed=1")
+    assert run.returncode != 0
+    assert set(faults(run.stdout)) == {
+        f"{key} is 'smoke/{key}'; it must be a folder that can be written to"
+        for key in ("results", "figures")
+    }
+    assert differences(fresh, smoke, part=True) == []
+
+
+def test_table_cut_short(fresh, smoke):
+    finish(fresh)
+    state = fresh.root / "smoke/results/convergence/boost_state.parquet"
+    state.write_bytes(state.read_bytes()[:-100])
+    run = fresh.snakemake(*TARGETS)
+    assert run.returncode != 0
+    assert f"{state.relative_to(fresh.root)}: not a complete Parquet file" in run.stdout
+    state.unlink()
+    finish(fresh)
+    assert differences(fresh, smoke, part=True) == []
+
+
+def test_same_result_in_a_used_folder_on_one_core(fresh, smoke):
+    # Other settings first: what they left is run again, and nothing of it is seen.
+    (fresh.root / "other.yaml").write_text("seed: 1\nconvergence: {batch: 8}\n")
+    run = fresh.snakemake(*TARGETS, settings=(SMOKE, "other.yaml"))
+    assert run.returncode == 0, run.stdout
+    assert differences(fresh, smoke, part=True) != []
+    run = fresh.snakemake("--cores", "1")
+    assert run.returncode == 0, run.stdout
+    assert differences(fresh, smoke) == []

@@ -1,0 +1,259 @@
+"""Nonsense in config.yaml either runs, or ends before any job in one line that names the key."""
+
+import copy
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, event, given, note, settings
+from hypothesis import strategies as st
+from project import ROOT, SMOKE, copy_tree
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = 500 if os.environ.get("NIGHTLY") else 50
+
+# Runs what each line asks for in a child that need not import torch first.
+SERVER = """
+import json, os, runpy, sys
+import numba, pandas, pyarrow.parquet, scipy.stats, seaborn, torch
+import scb.algorithm, scb.curves, scb.experiments.common, scb.figures.style, scb.kernels.cpu
+for line in sys.stdin:
+    module, arguments, log = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(file, 1)
+            os.dup2(file, 2)
+            sys.argv = [module, *arguments]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+def merge(base, over):
+    for key, value in over.items():
+        if isinstance(value, dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+    return base
+
+
+CONFIG = merge(
+    yaml.safe_load((ROOT / "config.yaml").read_text()),
+    copy.deepcopy(yaml.safe_load((ROOT / "tests/workflow" / SMOKE).read_text())),
+)
+CONFIG = json.loads(json.dumps(CONFIG))  # no two sections are one object
+
+
+def nodes(node, path=()):
+    for key, value in node.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from nodes(value, (*path, key))
+
+
+def at(config, path):
+    for part in path:
+        config = config[part]
+    return config
+
+
+KEYS = list(nodes(CONFIG))
+LEAVES = [path for path in KEYS if not isinstance(at(CONFIG, path), dict)]
+NASTY = [
+    *("1e-3", "0.1", "8", "", " ", "\n", "\0", "é", "~", "null", "auto ", "--seed", "-n"),
+    *("$(touch pwned)", "; touch pwned", "`touch pwned`", "x' ; touch pwned; '", "{setting}"),
+    *("{config}", "<results>", "../up", "/tmp/up", "a/../../up", ".hidden", "a//b", "cuda:0;x"),
+    *("!!python/object/apply:os.system ['touch pwned']", "*.parquet", "%s", "con fig", "a" * 5000),
+]
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.text(max_size=20),
+    st.sampled_from(NASTY),
+    st.floats(),
+    st.integers(max_value=0),
+    st.integers(min_value=2**31),
+    st.dates(),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
+)
+# What could be meant: small enough for the smoke size.
+SIZE = st.integers(1, 30)
+RATE = st.one_of(
+    st.floats(0, 1e3), st.floats(min_value=0), st.sampled_from([1e-320, 1e-30, 1e30, 1e308])
+)
+# Sections in which such numbers decide how many steps are made.
+DRIVEN = ("transfer", "stage1_samples")
+
+
+@st.composite
+def mutations(draw):
+    """The smoke configuration with one to three changes, and the keys they touch."""
+    config = copy.deepcopy(CONFIG)
+    touched = []
+    # Where to change something is thrown, as hypothesis would try a few keys again and again.
+    dice = random.Random(draw(st.integers(0, 2**32)))
+    for _ in range(dice.randint(1, 3)):
+        kind = dice.choice(["meant", "meant", "meant", "junk", "drop", "add", "swap"])
+        path = dice.choice(LEAVES if kind in ("meant", "swap") else KEYS)
+        try:
+            parent = at(config, path[:-1])
+            value = parent[path[-1]]
+        except (KeyError, TypeError):
+            continue  # gone with an earlier change
+        touched.append(path)
+        if kind == "drop":
+            del parent[path[-1]]
+        elif kind == "add":
+            name = draw(st.one_of(st.text(max_size=8), st.just(f"{path[-1]}s")))
+            touched[-1] = (*path[:-1], name)
+            parent[name] = value
+        elif kind == "junk":
+            parent[path[-1]] = draw(JUNK)
+        elif kind == "swap":
+            other = dice.choice([key for key in LEAVES if key[:-1] == path[:-1]])
+            if other[-1] in parent:
+                parent[path[-1]], parent[other[-1]] = parent[other[-1]], value
+                touched.append(other)
+        else:
+            near = isinstance(value, float) and path[0] in DRIVEN
+            meant = {
+                bool: st.booleans(),
+                int: SIZE,
+                float: st.floats(value / 2, 2 * value) if near else RATE,
+                list: st.lists(SIZE, min_size=2, max_size=2),
+                str: st.sampled_from(["auto", "cpu", "drawn", "balanced", "dirichlet", "smoke/x"]),
+            }
+            parent[path[-1]] = draw(meant[type(value)])
+    return config, touched
+
+
+@pytest.fixture(scope="module")
+def place(smoke, tmp_path_factory):
+    """A copy of the finished smoke run and a server that runs jobs in it."""
+    project = copy_tree(tmp_path_factory.mktemp("fuzz"))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=project.root,
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    yield project, server
+    server.stdin.close()
+    assert server.wait(60) == 0
+
+
+def listed(text, name):
+    (line,) = re.findall(rf"^    {name}: (.*)$", text, re.MULTILINE) or [""]
+    return set(line.split(", "))
+
+
+def jobs(plan):
+    """Commands of a dry run, each after those that make its inputs."""
+    found = re.findall(
+        r"^rule (?!all:)\w+:\n((?:    .*\n)+)Shell command: (.*)\n", plan, re.MULTILINE
+    )
+    assert found or "Nothing to be done" in plan
+    waiting = [
+        (listed(text, "input"), listed(text, "output"), shlex.split(command))
+        for text, command in found
+    ]
+    while waiting:
+        made = set().union(*(outputs for _, outputs, _ in waiting))
+        ready = [job for job in waiting if not job[0] & made]
+        assert ready
+        yield from (command for _, _, command in ready)
+        waiting = [job for job in waiting if job not in ready]
+
+
+def tried(place, smoke, config, touched):
+    project, server = place
+    for name in ("smoke", ".snakemake"):
+        shutil.rmtree(project.root / name, ignore_errors=True)
+        shutil.copytree(smoke.root / name, project.root / name)
+    (project.root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    before, top = set(project.root.rglob("*")), {path.name for path in project.root.iterdir()}
+
+    run = project.snakemake("--dry-run", "--printshellcmds", settings=())
+    assert "Traceback" not in run.stdout, run.stdout
+    if run.returncode != 0:
+        lines = [line for line in run.stdout.splitlines() if line.startswith("Bad setting: ")]
+        assert lines, run.stdout
+        assert all(len(line) < 400 for line in lines)
+        names = {".".join(map(str, path)) for path in touched}
+        names |= {".".join(map(str, path[:-1])) for path in touched if len(path) > 1}
+        assert any(name in line for line in lines for name in names), (names, lines)
+        assert set(project.root.rglob("*")) == before
+        return "refused"
+    for python, flag, module, *arguments in jobs(run.stdout):
+        *arguments, arrow, log, both = arguments
+        assert (python, flag, arrow, both) == ("python", "-m", ">", "2>&1")
+        path = project.root / log
+        path.parent.mkdir(parents=True, exist_ok=True)
+        print(json.dumps([module, arguments, log]), file=server.stdin, flush=True)
+        status = server.stdout.readline().strip()
+        assert status == "0", f"{module} ended with {status}: {path.read_text()[-3000:]}"
+    # Nothing outside the two folders.
+    folders = {Path(config[key]).parts[0] for key in ("results", "figures")}
+    made = {path.name for path in project.root.iterdir()} - top
+    assert made <= folders
+    for name in made:
+        shutil.rmtree(project.root / name)
+    return "ran"
+
+
+def test_nonsense_runs_or_is_refused(place, smoke):
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],  # a failure is printed as it is: to shrink it would take hours
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(mutations())
+    def attempt(mutation):
+        config, touched = mutation
+        changes = {".".join(map(str, path)): _now(config, path) for path in touched}
+        note(f"changed: {changes}")
+        outcome = tried(place, smoke, config, touched)
+        print(outcome, changes, flush=True)
+        event(outcome)
+
+    attempt()
+
+
+def _now(config, path):
+    try:
+        return at(config, path)
+    except (KeyError, TypeError):
+        return "(gone)"
