@@ -7,6 +7,7 @@ from scb import tables
 from scb.claims.markdown import render
 from scb.claims.verdict import judge
 from scb.experiments.common import Arguments, add_outputs, run
+from scb.files import replacing
 from scb.kernelised.claims import NOTE, claims
 from scb.kernelised.results import Recalled
 
@@ -19,7 +20,8 @@ def main(options: Arguments) -> None:
     tables.write(frame, options.output, tables.CLAIMS, setting)
     # As read again, so that the text follows from the table alone.
     text = render(tables.read(options.output, tables.CLAIMS), options.figures, NOTE)
-    options.markdown.write_text(text, encoding="utf-8")
+    with replacing(options.markdown) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
