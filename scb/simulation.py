@@ -142,7 +142,7 @@ class Simulation:
     ----------
     task : Task of R replicates, float64
     seeds : sequence of R ints
-        Noise seed of each replicate: its draws do not depend on the other replicates.
+        Noise seed of each replicate: its draws are a function of the seed and the step alone.
     batch_size : int
         B.
     particles : int

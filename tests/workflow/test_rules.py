@@ -98,3 +98,10 @@ def test_format():
         text=True,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_no_file_is_unpickled_and_no_text_evaluated():
+    unsafe = re.compile(r"\bimport pickle|\b(torch|yaml|marshal|pickle)\.loads?\(|\b(eval|exec)\(")
+    sources = [path for name in ("scb", "workflow") for path in (ROOT / name).rglob("*.py")]
+    assert len(sources) > 50
+    assert [path for path in sources if unsafe.search(path.read_text())] == []
