@@ -127,9 +127,7 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             known = error.schema["properties"]
             for name in value:
                 if name not in known:
-                    close = difflib.get_close_matches(str(name), known, 1)
-                    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-                    yield f"{'.'.join([*path, str(name)])} is no setting; {hint}"
+                    yield f"{'.'.join([*path, str(name)])} is no setting; {_instead(name, known)}"
         case "type":
             yield f"{key} is {_show(value)}; it must be {_TYPES[rule]}{_hint(value, rule)}"
         case "enum":
@@ -141,6 +139,15 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             yield f"{key} is {_show(value)}; it must be {error.schema['description']}"
         case bound:
             yield f"{key} is {_show(value)}; it must be {_BOUNDS[bound]} {rule}"
+
+
+def _instead(name: Any, known: Mapping[str, Any]) -> str:
+    """What may have been meant by a key that is none."""
+    if close := difflib.get_close_matches(str(name), list(known), 1):
+        return f"did you mean {close[0]}?"
+    return (
+        f"known: {', '.join(known)}" if len(known) <= 12 else "config.yaml has all that there are"
+    )
 
 
 def _show(value: Any) -> str:

@@ -31,7 +31,15 @@ def started(fresh):
     calls = []
 
     def start(*arguments):
-        calls.append(fresh.start(*TARGETS, *arguments, start_new_session=True))
+        # What runs in the background ignores Ctrl-C, and so would all that it starts.
+        calls.append(
+            fresh.start(
+                *TARGETS,
+                *arguments,
+                start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+        )
         return calls[-1]
 
     yield start

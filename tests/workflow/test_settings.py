@@ -87,6 +87,7 @@ def test_the_settings_are_right(config):
         ("tasks.colour", "known: sampler, concentration, weights"),
         ("convergence.optimizers.adam", "known: proximal, sgd, sgd_small, proximal_large"),
         ("simulation_100.optimizers", "known: states, length, sparsity, batch, steps, boost, "),
+        ("colour", "config.yaml has all that there are"),
     ],
 )
 def test_unknown_key_is_told_in_one_line(config, key, told):
