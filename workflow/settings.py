@@ -197,6 +197,8 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         if boost > steps:
             yield f"{name}.boost.steps is {boost}; it must be at most {name}.steps, {steps}"
         yield from _sizes(name, setting, config["replicates"])
+    if "sgd_small" not in config["convergence"]["optimizers"]:
+        yield "convergence.optimizers.sgd_small is missing: figure 1 draws it"
     yield from _transfer_relations(config["transfer"])
 
 

@@ -262,6 +262,15 @@ def test_full_disk(config, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    ("setting", "optimizer"), [("convergence", "sgd_small"), ("vocabulary_10", "proximal_large")]
+)
+def test_an_optimizer_that_a_figure_draws_is_not_left_out(config, setting, optimizer):
+    del config[setting]["optimizers"][optimizer]
+    (line,) = find_faults(config)
+    assert line.startswith(f"{setting}.optimizers.{optimizer} is missing")
+
+
 def test_missing_key_is_named(config):
     del config["convergence"]["boost"]["rate"], config["seed"]
     assert find_faults(config) == ["convergence.boost.rate is missing", "seed is missing"]
