@@ -99,7 +99,7 @@ def test_unknown_key_is_told_in_one_line(config, key, told):
 INTEGER = "an integer"
 NUMBER = "a finite number"
 YAML = " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
-POSITIVE = "greater than 0"
+POSITIVE = "at least 1e-30"
 DEVICE = "auto, cpu, cuda or cuda:NUMBER"
 FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
 
@@ -112,6 +112,7 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         *((key, 2.5, INTEGER) for key in COUNTS),
         *((key, 0, POSITIVE) for key in RATES),
         *((key, -0.1, POSITIVE) for key in RATES),
+        *((key, 1e-320, POSITIVE) for key in RATES),  # 0 in single precision
         *((key, math.nan, NUMBER) for key in RATES),
         *((key, "1e-3", NUMBER + YAML) for key in RATES),
         ("replicates", 8.0, INTEGER),  # JSON Schema would take it
@@ -214,7 +215,7 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
     ("key", "value", "told"),
     [
         ("kernels.rates", [], "kernels.rates is []; it must be of length at least 1"),
-        ("kernels.rates", [0.1, 0], "kernels.rates.1 is 0; it must be greater than 0"),
+        ("kernels.rates", [0.1, 0], "kernels.rates.1 is 0; it must be at least 1e-30"),
         ("kernels.rates", [0.1, 0.1], "kernels.rates is [0.1, 0.1]; its entries must differ"),
         (
             "kernels.settings",
