@@ -14,7 +14,7 @@ from scb.optim import AdamW
 from scb.progress import progress
 
 WEIGHT_DECAY = 0.1
-CHUNK = 256
+CHUNK = 64
 """Sequences of a held-out set that are run at once."""
 
 
