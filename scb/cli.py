@@ -132,7 +132,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    count, positive, names = _number(int, 1), _number(float, above=0), ("proximal", "sgd")
+    count, names = _number(int, 1), ("proximal", "sgd")
+    positive = _number(float, 1e-30)  # far less is 0 in single precision
 
     def add(name: str, default: Any, text: str, **more: Any) -> None:
         shown = " ".join(default) if isinstance(default, list) else default
@@ -158,20 +159,17 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("output", Path("results/train"), "folder, made if need be", type=Path)
 
 
-def _number(
-    kind: type[int] | type[float], least: float = -math.inf, above: float = -math.inf
-) -> Callable[[str], float]:
-    """A type for argparse: a finite number, at least ``least`` and greater than ``above``."""
+def _number(kind: type[int] | type[float], least: float) -> Callable[[str], float]:
+    """A type for argparse: a finite number that is at least ``least``."""
     noun = "an integer" if kind is int else "a number"
-    bound = f"greater than {above}" if above > -math.inf else f"of at least {least}"
 
     def parse(text: str) -> float:
         try:
             number = kind(text)
         except ValueError:
             number = math.nan
-        if not (math.isfinite(number) and number >= least and number > above):
-            raise ArgumentTypeError(f"{text!r} is not {noun} {bound}")
+        if not (math.isfinite(number) and number >= least):
+            raise ArgumentTypeError(f"{text!r} is not {noun} of at least {least}")
         return number
 
     return parse
