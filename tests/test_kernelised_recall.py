@@ -99,7 +99,7 @@ def test_leak_is_found():
     held_out = fingerprints(SMALL.draw(100, "test", 0).tokens)
     # At this size the splits do overlap: there are few sequences.
     many = fingerprints(SMALL.draw(20000, "train", 0).tokens)
-    with pytest.raises(ValueError, match="of 100 held-out sequences were trained on"):
+    with pytest.raises(ValueError, match="of 100 held-out sequences are in another split"):
         require_no_leak(many, held_out)
     large = RecallTask(256, 64, 16, 0)
     trained, held_out = (
@@ -108,6 +108,14 @@ def test_leak_is_found():
     require_no_leak(trained, held_out)
     with pytest.raises(ValueError, match="1 of 2000"):
         require_no_leak(torch.cat([trained, held_out[7:8]]), held_out)
+
+
+def test_training_tells_a_leak():
+    # SMALL has 77760 sequences; in the second split it is validation that meets test.
+    for split in (Split(batch=400, validation=1, test=200), Split(1, 400, 400)):
+        model = RecallModel(SIMILARITIES["square"], 20, 8, 4, seed=0)
+        with pytest.raises(ValueError, match="held-out sequences are in another split"):
+            train(model, SMALL, split, run=0, rate=0.01, steps=4, every=4, solved=1.1)
 
 
 def test_fingerprints_tell_sequences_apart():
@@ -162,6 +170,29 @@ def test_models_of_one_seed_start_alike():
     affine = {name for name in parameters if "gamma" in name or "beta" in name}
     assert set(parameters) - set(dict(based.named_parameters())) == affine
     assert len(affine) == 8  # two blocks, queries and keys, gamma and beta
+
+
+def test_models_of_different_widths_start_alike():
+    # As a linear kernel and a square one do: all but queries and keys.
+    narrow = dict(RecallModel(SIMILARITIES["square"], 20, 8, 4, seed=3).named_parameters())
+    wide = dict(RecallModel(SIMILARITIES["elu"], 20, 8, 10, seed=3).named_parameters())
+    assert narrow.keys() == wide.keys()
+    for name, parameter in narrow.items():
+        assert torch.equal(parameter, wide[name]) != ("query" in name or "key" in name)
+
+
+def test_initial_weights():
+    # Normal, of standard deviation 0.02; the largest of 8192 is below 0.1. False alarm 1e-4.
+    parameters = dict(RecallModel(SIMILARITIES["rebased"], 256, 32, 8, 0).named_parameters())
+    embedding = parameters["embedding.weight"].detach().flatten() / 0.02
+    assert stats.kstest(embedding.numpy(), "norm").pvalue > 1e-4
+    taps = parameters["convolutions.0.taps"].detach()
+    assert 0.3 < taps.abs().max() <= 3**-0.5
+    for name, parameter in parameters.items():
+        if name.endswith(("bias", "beta")):
+            assert (parameter == 0).all()
+        if name.endswith("gamma"):
+            assert (parameter == 1).all()
 
 
 def test_judge_counts_right_answers():

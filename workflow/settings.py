@@ -41,6 +41,12 @@ ROOM = 2**20
 LARGEST = 2 * 10**8
 """Numbers in a model or a batch of all replicates: 800 MB, of the 2 to 4 GB that a job asks for."""
 
+LARGEST_OF_GPU = 10 * LARGEST
+"""Of recall, whose published sizes are for a GPU."""
+
+LEAKS = 1.0e-3
+"""Held-out sequences of recall that may be in another split, in the mean: one ends the run."""
+
 
 def require_yaml(path: Path) -> None:
     """Stop, naming file and line, unless ``path`` holds a YAML mapping.
@@ -231,34 +237,89 @@ def _kernel_relations(config: Mapping[str, Any]) -> Iterator[str]:
         if name not in kernels["settings"]:
             yield f"kernels.limited names {name}, which is not in kernels.settings"
     for name, setting in config.items():
-        if not name.startswith("recall"):
-            continue
-        pairs, length, vocabulary = (setting[key] for key in ("pairs", "length", "vocabulary"))
-        if length < 4 * pairs:
-            yield f"{name}.length is {length}; it must be at least 4 {name}.pairs, {4 * pairs}"
-        if length % 2:
-            yield f"{name}.length is {length}; it must be even"
-        if vocabulary <= length:
-            yield (
-                f"{name}.vocabulary is {vocabulary}; it must be greater than {name}.length, "
-                f"{length}"
-            )
+        if name.startswith("recall"):
+            yield from _recall_relations(name, setting)
+
+
+def _recall_relations(name: str, setting: Mapping[str, Any]) -> Iterator[str]:
+    pairs, length, vocabulary = (setting[key] for key in ("pairs", "length", "vocabulary"))
+    if length < 4 * pairs:
+        yield f"{name}.length is {length}; it must be at least 4 {name}.pairs, {4 * pairs}"
+    elif length % 2:
+        yield f"{name}.length is {length}; it must be even"
+    elif vocabulary <= length:
+        yield f"{name}.vocabulary is {vocabulary}; it must be greater than {name}.length, {length}"
+    elif (leaks := _expected_leaks(setting)) > LEAKS:
+        yield (
+            f"{name}.vocabulary is {vocabulary}; with {name}.pairs {pairs} there are so few "
+            f"sequences that about {leaks:.1g} of those held out would be in another split"
+        )
+
+
+def _expected_leaks(setting: Mapping[str, Any]) -> float:
+    """How many held-out sequences are in another split, about and in the mean."""
+    pairs, half = setting["pairs"], setting["vocabulary"] // 2
+    trained, held_out = (
+        setting["steps"] * setting["batch"],
+        setting["validation"] + setting["test"],
+    )
+    choices = (half - 1, setting["vocabulary"] - half, setting["length"] // 2 - pairs)
+    sequences = sum(math.lgamma(n + 1) - math.lgamma(n - pairs + 1) for n in choices)  # log
+    return (trained + setting["validation"]) * held_out * math.exp(-sequences)
 
 
 def _sizes(name: str, setting: Mapping[str, Any], replicates: int) -> Iterator[str]:
     """What of an experiment does not fit the memory of a job."""
-    states = setting.get("states", 1)
-    # A simulation follows particles, and no tokens.
-    width = setting.get("particles", setting.get("length", 0))
-    for key, size in (
-        ("states", states * (states + width)),
-        ("batch", 0 if "particles" in setting else states * setting.get("batch", 0)),
-    ):
-        if replicates * size > LARGEST:
+    if name.startswith("recall"):
+        sizes, most = _recall_sizes(setting), LARGEST_OF_GPU
+    else:
+        sizes, most = _bigram_sizes(setting, replicates), LARGEST
+    for keys, size in sizes:
+        if size > most:
+            key = max(keys, key=lambda key: look_up(setting, key))
             yield (
-                f"{name}.{key} is {setting[key]}; with the other sizes and replicates {replicates} "
-                f"it makes {replicates * size:.1e} numbers, which must be at most {LARGEST:.0e}"
+                f"{name}.{key} is {_show(look_up(setting, key))}; with the other sizes and "
+                f"replicates it makes {size:.1e} numbers, which must be at most {most:.0e}"
             )
+            return  # the others may be right without it
+
+
+Sizes = Iterator[tuple[tuple[str, ...], int]]
+"""Keys, and how many numbers a job holds for them."""
+
+
+def _bigram_sizes(setting: Mapping[str, Any], replicates: int) -> Sizes:
+    """Of all matrices and of a batch."""
+    states, own = setting.get("states", 1), setting.get("replicates")
+    counts = own if isinstance(own, list) else []  # transfer has one for each T
+    most = max(counts, default=replicates)
+    yield ("states",), most * states**2
+    if "particles" in setting:  # a simulation follows particles, and no tokens
+        yield ("states", "particles"), most * states * setting["particles"]
+        return
+    for key in ("batch", "length"):
+        if key in setting:
+            yield ("states", key), most * states * setting[key]
+    for length, count in zip(setting.get("lengths", []), counts, strict=False):
+        yield ("lengths",), count * states * length
+    for part, values in setting.items():
+        for key in ("batch", "length", "longest"):
+            if isinstance(values, dict) and key in values:
+                yield (f"{part}.{key}",), most * states * values[key]
+
+
+def _recall_sizes(setting: Mapping[str, Any]) -> Sizes:
+    """Of weights, logits, scores and draws."""
+    vocabulary, length, width, batch = (
+        setting[key] for key in ("vocabulary", "length", "width", "batch")
+    )
+    yield ("width", "vocabulary"), width * (width + vocabulary)
+    yield ("vocabulary", "batch", "pairs"), vocabulary * batch * setting["pairs"]
+    yield ("batch", "length", "width"), batch * length * max(length, width)
+    for key in ("validation", "test"):
+        yield (key, "vocabulary"), setting[key] * (vocabulary + length)
+    # Those of the linear kernels are f (f + 1) / 2.
+    yield ("features", "batch", "length"), setting["features"] ** 2 * (width + batch * length)
 
 
 def folder_faults(config: Mapping[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from scb.kernelised.attention import quadratic
 from scb.kernelised.recall import Recall
 from scb.kernelised.similarity import Similarity
+from scb.seeds import derive
 
 TAPS = 3
 """Tokens that the short convolution sees: the token's own and the two before it."""
@@ -33,8 +34,6 @@ class GatedConvolution(nn.Module):
         self.taps = nn.Parameter(torch.empty(TAPS, width))
         self.bias = nn.Parameter(torch.zeros(width))
         self.gate = nn.Linear(width, width)
-        # As torch draws a convolution of one channel: at STD the product with the gate vanishes.
-        nn.init.uniform_(self.taps, -(TAPS**-0.5), TAPS**-0.5)
 
     def forward(self, u: Tensor) -> Tensor:
         """Shapes (B, T, d) in and out."""
@@ -75,7 +74,6 @@ class KernelAttention(nn.Module):
     def __init__(self, similarity: Similarity, width: int, features: int) -> None:
         super().__init__()
         self.similarity = similarity
-        # The same draws for every similarity: first what has the same shape in all.
         self.value = nn.Linear(width, width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
         self.query = nn.Linear(width, features, bias=False)
@@ -110,18 +108,21 @@ class RecallModel(nn.Module):
         self, similarity: Similarity, vocabulary: int, width: int, features: int, seed: int
     ) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.embedding = nn.Embedding(vocabulary, width)
-            self.convolutions = nn.ModuleList(GatedConvolution(width) for _ in range(2))
-            self.attentions = nn.ModuleList(
-                KernelAttention(similarity, width, features) for _ in range(2)
-            )
-            for module in self.modules():
-                if isinstance(module, nn.Linear | nn.Embedding):
-                    nn.init.normal_(module.weight, std=STD)
-                if isinstance(module, nn.Linear) and module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.convolutions = nn.ModuleList(GatedConvolution(width) for _ in range(2))
+        self.attentions = nn.ModuleList(
+            KernelAttention(similarity, width, features) for _ in range(2)
+        )
+        for name, parameter in self.named_parameters():
+            # Drawn by name, so that what two similarities have in common starts alike.
+            generator = torch.Generator().manual_seed(derive(seed, name))
+            if name.endswith("weight"):
+                nn.init.normal_(parameter, std=STD, generator=generator)
+            elif name.endswith("taps"):
+                # As torch draws a convolution: at STD the product with the gate vanishes.
+                nn.init.uniform_(parameter, -(TAPS**-0.5), TAPS**-0.5, generator=generator)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
 
     def forward(self, recall: Recall) -> Tensor:
         """Logits (B, K, V) at the queried positions.

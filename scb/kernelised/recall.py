@@ -123,19 +123,19 @@ def fingerprints(tokens: Tensor) -> Tensor:
     return (mixed ^ (mixed >> 29)).sum(-1)
 
 
-def require_no_leak(trained_on: Tensor, held_out: Tensor) -> None:
-    """Refuse to judge by sequences that were trained on.
+def require_no_leak(drawn: Tensor, held_out: Tensor) -> None:
+    """Refuse to judge by sequences that were used before.
 
     Parameters
     ----------
-    trained_on, held_out : Tensor, int64
-        Fingerprints.
+    drawn, held_out : Tensor, int64
+        Fingerprints of two splits.
 
     Raises
     ------
     ValueError
-        If a held-out sequence was trained on.
+        If a held-out sequence is in the other split.
     """
-    leaked = int(torch.isin(held_out, trained_on).sum())
+    leaked = int(torch.isin(held_out, drawn).sum())
     if leaked:
-        raise ValueError(f"{leaked} of {len(held_out)} held-out sequences were trained on")
+        raise ValueError(f"{leaked} of {len(held_out)} held-out sequences are in another split")

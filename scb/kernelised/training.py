@@ -37,7 +37,7 @@ class Split:
 
 
 def judge(model: RecallModel, held_out: Recall) -> tuple[float, float]:
-    """Mean cross-entropy and share of right answers over all queries; nan if not finite."""
+    """Mean cross-entropy and share of right answers over all queries."""
     loss, right = 0.0, 0
     with torch.no_grad():
         for part in _parts(held_out):
@@ -98,13 +98,17 @@ def train(
     Raises
     ------
     ValueError
-        If a held-out sequence was trained on.
+        If a sequence of one split is in another.
     """
     device = model.embedding.weight.device
-    validation = task.draw(split.validation, "validation", run).to(device)
+    validation = task.draw(split.validation, "validation", run)
+    test = task.draw(split.test, "test", run)
+    chosen_by, judged_by = fingerprints(validation.tokens), fingerprints(test.tokens)
+    require_no_leak(chosen_by, judged_by)
+    validation = validation.to(device)
     optimizer = AdamW(model.parameters(), lr=rate, weight_decay=WEIGHT_DECAY, fused=True)
     checkpoints: list[Checkpoint] = []
-    seen: list[Tensor] = []
+    seen: list[Tensor] = []  # fingerprints of what is trained on
 
     def ended(step: int) -> bool:
         checkpoints.append(Checkpoint(step, *judge(model, validation)))
@@ -124,7 +128,6 @@ def train(
         optimizer.step()
     else:
         ended(steps)
-    test = task.draw(split.test, "test", run)
-    held_out = torch.cat([fingerprints(test.tokens), fingerprints(validation.tokens.cpu())])
-    require_no_leak(torch.cat(seen), held_out)
+    if seen:
+        require_no_leak(torch.cat(seen), torch.cat([chosen_by, judged_by]))
     return checkpoints, judge(model, test.to(device))[1]

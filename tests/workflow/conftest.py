@@ -15,6 +15,17 @@ def smoke(tmp_path_factory):
     return project
 
 
+@pytest.fixture(scope="session")
+def whole(smoke, tmp_path_factory):
+    """The project after a run of everything, extensions too; not to be changed."""
+    root = tmp_path_factory.mktemp("whole") / "done"
+    shutil.copytree(smoke.root, root)
+    project = Project(root)
+    run = project.snakemake("extensions", "kernelised")
+    assert run.returncode == 0, run.stdout
+    return project
+
+
 @pytest.fixture
 def done(smoke, tmp_path):
     """The project after a run of everything, to be changed."""

@@ -19,6 +19,7 @@ from project import ROOT, SMOKE, copy_tree
 
 pytestmark = pytest.mark.slow
 
+TARGETS = "all", "extensions", "kernelised"  # so that a job reads every key
 EXAMPLES = 500 if os.environ.get("NIGHTLY") else 50
 
 # Runs what each line asks for in a child that need not import torch first.
@@ -155,8 +156,8 @@ def mutations(draw):
 
 
 @pytest.fixture(scope="module")
-def place(smoke, tmp_path_factory):
-    """A copy of the finished smoke run and a server that runs jobs in it."""
+def place(whole, tmp_path_factory):
+    """A copy of the finished run and a server that runs jobs in it."""
     project = copy_tree(tmp_path_factory.mktemp("fuzz"))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     server = subprocess.Popen(
@@ -180,7 +181,9 @@ def listed(text, name):
 def jobs(plan):
     """Commands of a dry run, each after those that make its inputs."""
     found = re.findall(
-        r"^rule (?!all:)\w+:\n((?:    .*\n)+)Shell command: (.*)\n", plan, re.MULTILINE
+        r"^rule (?!all:|extensions:|kernelised:)\w+:\n((?:    .*\n)+)Shell command: (.*)\n",
+        plan,
+        re.MULTILINE,
     )
     assert found or "Nothing to be done" in plan
     waiting = [
@@ -195,15 +198,15 @@ def jobs(plan):
         waiting = [job for job in waiting if job not in ready]
 
 
-def tried(place, smoke, config, touched):
+def tried(place, whole, config, touched):
     project, server = place
     for name in ("smoke", ".snakemake"):
         shutil.rmtree(project.root / name, ignore_errors=True)
-        shutil.copytree(smoke.root / name, project.root / name)
+        shutil.copytree(whole.root / name, project.root / name)
     (project.root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
     before, top = set(project.root.rglob("*")), {path.name for path in project.root.iterdir()}
 
-    run = project.snakemake("--dry-run", "--printshellcmds", settings=())
+    run = project.snakemake(*TARGETS, "--dry-run", "--printshellcmds", settings=())
     assert "Traceback" not in run.stdout, run.stdout
     if run.returncode != 0:
         lines = [line for line in run.stdout.splitlines() if line.startswith("Bad setting: ")]
@@ -231,7 +234,7 @@ def tried(place, smoke, config, touched):
     return "ran"
 
 
-def test_nonsense_runs_or_is_refused(place, smoke):
+def test_nonsense_runs_or_is_refused(place, whole):
     @settings(
         max_examples=EXAMPLES,
         derandomize=True,
@@ -245,7 +248,7 @@ def test_nonsense_runs_or_is_refused(place, smoke):
         config, touched = mutation
         changes = {".".join(map(str, path)): _now(config, path) for path in touched}
         note(f"changed: {changes}")
-        outcome = tried(place, smoke, config, touched)
+        outcome = tried(place, whole, config, touched)
         print(outcome, changes, flush=True)
         event(outcome)
 

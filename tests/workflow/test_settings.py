@@ -247,12 +247,30 @@ def test_preset_for_a_gpu_is_right(config):
         ("convergence.states", 30_000),
         ("simulation_500.states", 5_000),
         ("attention.batch", 10**7),
+        ("transfer.pretrain.length", 10**7),
+        ("stage1_samples.uniform.longest", 10**8),
     ],
 )
 def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
     (line,) = find_faults(put(config, key, value))
-    assert line.startswith(f"{key} is {value}; with the other sizes and replicates 32 it makes ")
+    assert line.startswith(f"{key} is {value}; with the other sizes and replicates it makes ")
     assert line.endswith(" numbers, which must be at most 2e+08")
+
+
+@pytest.mark.parametrize("key", ["width", "vocabulary", "batch", "validation", "test", "features"])
+def test_recall_that_fits_no_memory_is_told_in_one_line(config, key):
+    key = f"recall_stress.{key}"
+    (line,) = find_faults(put(config, key, 10**8))
+    assert line.startswith(f"{key} is 100000000; with the other sizes and replicates it makes ")
+    assert line.endswith(" numbers, which must be at most 2e+09")
+
+
+def test_recall_with_too_few_sequences(config):
+    # 3! 8 / 2! keys and values, 2 of 2 slots: the held-out ones would be trained on.
+    for key, value in {"vocabulary": 9, "length": 8, "pairs": 2}.items():
+        put(config, f"recall_stress.{key}", value)
+    (line,) = find_faults(config)
+    assert line.startswith("recall_stress.vocabulary is 9; with recall_stress.pairs 2 there are ")
 
 
 def test_full_disk(config, tmp_path, monkeypatch):
