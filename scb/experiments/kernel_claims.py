@@ -1,4 +1,4 @@
-"""Judge the second paper's claims by the tables of recall."""
+"""Judge the second paper's claims by the tables of recall, and summarise those."""
 
 import argparse
 from pathlib import Path
@@ -9,19 +9,20 @@ from scb.claims.verdict import judge
 from scb.experiments.common import Arguments, add_outputs, run
 from scb.files import replacing
 from scb.kernelised.claims import NOTE, claims
-from scb.kernelised.results import Recalled
+from scb.kernelised.results import Recalled, summarise
 
 
 def main(options: Arguments) -> None:
-    """Read, judge and write both tables."""
+    """Read, judge and write."""
     recalled = Recalled.read(options.tables)
     frame = judge(claims(recalled, options.limited))
     setting = {"limited": options.limited, "settings": list(recalled), "digest": options.digest}
     tables.write(frame, options.output, tables.CLAIMS, setting)
     # As read again, so that the text follows from the table alone.
     text = render(tables.read(options.output, tables.CLAIMS), options.figures, NOTE)
-    with replacing(options.markdown) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    for path, content in ((options.markdown, text), (options.summary, summarise(recalled))):
+        with replacing(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":
@@ -32,5 +33,5 @@ if __name__ == "__main__":
     parser.add_argument("--limited", nargs="+", required=True, help="settings with a small state")
     parser.add_argument("--digest", required=True, help="of the settings of these results")
     parser.add_argument("--figures", required=True, help="folder of figures, seen from --markdown")
-    add_outputs(parser, "output", "markdown")
+    add_outputs(parser, "output", "markdown", "summary")
     run(main, parser)

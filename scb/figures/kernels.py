@@ -145,21 +145,24 @@ def legend(kernels: Sequence[str]) -> list[Any]:
 
 def caption(found: dict[str, Recalled]) -> str:
     """What is drawn, over how many runs, and at which rates."""
-    first = next(iter(found.values()))
-    setting = next(iter(first.settings.values()))
+    settings = [each for recalled in found.values() for each in recalled.settings.values()]
+    runs, solved, steps = (
+        " or ".join(f"{value:g}" for value in sorted({each[name] for each in settings}))
+        for name in ("runs", "solved", "steps")
+    )
     selected = "; ".join(
         f"{name.removeprefix('recall_').replace('_', ' ')}: "
         + ", ".join(f"{rate:g} ({count})" for rate, count in _counted(recalled).items())
         for name, recalled in found.items()
     )
     return (
-        f"Mean and range of {setting['runs']} runs (seeds of data and initial weights), each "
-        "kernel at the learning rate with the best mean validation accuracy (how many kernels "
-        f"chose which: {selected}). A run ends at a validation accuracy of "
-        f"{setting['solved']:g} or at the cap of {setting['steps']} steps; test sequences decide "
-        "nothing. Linear kernels have $f(f+1)/2$ features, as many as the squares; states of one "
-        "size stand side by side ($x$, without sums to divide by, needs a little less). Right: "
-        "rank by mean test accuracy (numbers) at every rate, the selected one ringed."
+        f"Mean and range of {runs} runs (seeds of data and initial weights), each kernel at the "
+        "learning rate with the best mean validation accuracy (how many kernels chose which: "
+        f"{selected}). A run ends at a validation accuracy of {solved} or at the cap of {steps} "
+        "steps; test sequences decide nothing. Linear kernels have $f(f+1)/2$ features, as many "
+        "as the squares; states of one size stand side by side ($x$, not divided by a sum of "
+        "weights, needs a little less). Right: rank by mean test accuracy (numbers) at every "
+        "rate, the selected one ringed."
     )
 
 

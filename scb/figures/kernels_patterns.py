@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
+from numpy.typing import NDArray
 
 from scb.figures import style
 from scb.figures.fig2_softmax_vs_linear import ground_truth, last_state
@@ -42,11 +43,13 @@ def draw(tasks: Path, curves: Path, states: Path) -> Figure:
     draw_steps(steps, run, names)
     sns.despine(below)
     caption = (
-        f"{style.conditions(run)}, vectors of {run['features']} entries. Maps: replicate "
-        f"{replicate}, the first, at the last step. Loss: medians of all "
-        f"{len(run.replicates)} replicates. Right: median and range of the first logged step at "
-        "which the test loss is within 1% of the Bayes loss, and how many replicates get there "
-        f"(the others count as never). Diverged: {diverged(run, names)}."
+        f"{style.conditions(run)}, vectors of {run['features']} entries, Adam's rate "
+        f"${style.number(run['logit_rate'])}$ for all. Maps: replicate {replicate}, the first, at "
+        f"the last step. Loss: medians of all {len(run.replicates)} replicates; they start "
+        f"{100 * start(run, names[0]):.2g}% above the Bayes loss. Right: median and central 95% "
+        "(the range, below 40) of the first logged step at which the test loss is within 1% of "
+        "the Bayes loss, and how many replicates get there (the others count as never). "
+        f"Diverged: {diverged(run, names)}."
     )
     legend = [
         style.entry(look.name, color=look.colour, ls=look.dashes, lw=1.1)
@@ -123,11 +126,22 @@ def diverged(run: Run, names: Sequence[str]) -> str:
     return ", ".join(f"{count} with {name}" for count, name in found if count) or "none"
 
 
+def relative_loss(run: Run, name: str) -> tuple[NDArray[np.int64], Array]:
+    """Steps (S,) and, of each replicate, the test loss over the Bayes loss less 1, (R, S)."""
+    steps, excess = run.values(name, "excess_loss", run.replicates)
+    bayes = run.frame.groupby("replicate")["bayes_loss"].first()[run.replicates].to_numpy()
+    return steps, excess / bayes[:, None]
+
+
+def start(run: Run, name: str) -> float:
+    """Median relative loss before the first step."""
+    return float(np.median(relative_loss(run, name)[1][:, 0]))
+
+
 def steps_to_bayes(run: Run, name: str) -> Array:
     """First logged step of each replicate within `NEAR` of the Bayes loss, infinite if never."""
-    steps, excess = run.values(name, "excess_loss", run.replicates)  # (S,), (R, S)
-    bayes = run.frame.groupby("replicate")["bayes_loss"].first()[run.replicates].to_numpy()
-    near = excess <= NEAR * bayes[:, None]
+    steps, excess = relative_loss(run, name)  # (S,), (R, S)
+    near = excess <= NEAR
     return np.where(near.any(1), steps[near.argmax(1)], np.inf)
 
 

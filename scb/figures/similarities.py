@@ -5,7 +5,7 @@ from scb.figures.style import Look
 # Squares in reds and yellows, Taylor polynomials in blues, the rest in greys.
 SIMILARITIES = {
     "softmax": Look("softmax", "#000000"),
-    "identity": Look("linear: $x$", "#9a9a9a", (0, (1, 1.2))),
+    "identity": Look("linear: $x$, undivided", "#9a9a9a", (0, (1, 1.2))),
     "elu": Look(r"linear: $\mathrm{elu}(x)+1$", "#6e6e6e", (0, (4, 1.2))),
     "based": Look("Based", "#0173b2"),
     "based_shifted": Look("Based, shifted to 0", "#56b4e9", (0, (3, 1, 1, 1))),

@@ -1,19 +1,21 @@
 """The second paper's claims, K1 to K3, and the rules that decide them.
 
-Written before any result was judged. Each is about test accuracies on recall, of every kernel at
-the learning rate selected by validation, compared in pairs: runs of one index see the same
-sequences and start from the same draws. The statistic is the mean over runs with Student's
-interval. With the 3 runs of the default this has two degrees of freedom, so the interval is
-wide: an effect must be several times its spread to be shown, and what is *not shown* may well be
-true. It also takes differences for normal, which nobody can check on 3 of them.
+Written before any result was judged, but for one thing: that the test split had a part in K3, by
+which of the linear kernels counts, was mended later. Each claim is about test accuracies on
+recall, of every kernel at the learning rate selected by validation, compared in pairs: runs of
+one index see the same sequences and start from the same draws, but for queries and keys of
+another width. The statistic is the mean over runs with Student's interval. With the 3 runs of
+the default this has two degrees of freedom, so the interval is wide: an effect must be several
+times its spread to be shown, and what is *not shown* may well be true. It also takes differences
+for normal, which nobody can check on 3 of them.
 
 - K1, *at least as good*: ReBased is no more than two points of accuracy behind Based wherever
   the state is small for the task. Elsewhere the difference stands beside it.
 - K2, *matter*: with gamma and beta ReBased is ahead of the same kernel without them, by two
   points, in every setting. What they do without the norm stands beside it.
 - K3, *beat at equal state size*: both the bare square and ReBased are ahead of the linear kernels
-  with as many features, by two points, in every setting; of the linear two the better one
-  counts, anew in each run.
+  with as many features, by two points, in every setting; of the linear two the one with the
+  better validation accuracy counts.
 """
 
 from collections.abc import Sequence
@@ -144,7 +146,7 @@ def _k3(recalled: dict[str, Recalled]) -> Claim:
     parts = []
     for kernel in ("square", "rebased"):
         for name, found in recalled.items():
-            linear = np.max([found.accuracies(other) for other in LINEAR], axis=0)
+            linear = found.accuracies(found.better(LINEAR))
             said = f"{SAID[kernel]} − the better linear"
             parts.append(_part(name, said, AHEAD, found.accuracies(kernel), linear))
     return Claim(

@@ -1,4 +1,4 @@
-"""What the kernels reached on recall, read from the tables: selection of rates, ranks."""
+"""What the kernels reached on recall, read from the tables: selected rates, ranks, a summary."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,11 +78,15 @@ class Recalled:
         Of equals, the one whose runs took fewer steps; the test split has no part in it.
         """
 
-        def worth(rate: float) -> tuple[float, float]:
-            ends = self._ends(kernel, rate)
-            return float(ends["validation_accuracy"].mean()), -float(ends["step"].mean())
+        return max(self.rates, key=lambda rate: self._worth(kernel, rate))
 
-        return max(self.rates, key=worth)
+    def better(self, kernels: Sequence[str]) -> str:
+        """The one of ``kernels`` that `selected` would prefer, each at its own rate."""
+        return max(kernels, key=lambda kernel: self._worth(kernel, self.selected(kernel)))
+
+    def _worth(self, kernel: str, rate: float) -> tuple[float, float]:
+        ends = self._ends(kernel, rate)
+        return float(ends["validation_accuracy"].mean()), -float(ends["step"].mean())
 
     def accuracies(self, kernel: str, rate: float | None = None) -> Array:
         """Test accuracy of each run, shape (R,); by default at the selected rate."""
@@ -109,3 +113,30 @@ class Recalled:
         grid = rows.pivot(index="run", columns="step", values="validation_accuracy")
         grid = grid.ffill(axis=1)
         return grid.columns.to_numpy(np.int64), grid.to_numpy(np.float64)
+
+
+def summarise(found: dict[str, Recalled]) -> str:
+    """A table in Markdown for each setting: every kernel at its selected rate."""
+    lines = [
+        "# Recall",
+        "",
+        "Each kernel at the learning rate with the best mean validation accuracy: mean and range",
+        "of its runs. Ranks are by mean test accuracy, all kernels at one rate.",
+    ]
+    for name, recalled in found.items():
+        rates = [f"{rate:g}" for rate in recalled.rates]
+        columns = ["kernel", "state", "rate", "step at the end", "test accuracy"]
+        columns += [f"rank at {rate}" for rate in rates]
+        lines += ["", f"## {name}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        for kernel in recalled.kernels:
+            values, steps = recalled.accuracies(kernel), recalled.steps(kernel)
+            cells = [
+                f"`{kernel}`",
+                str(recalled.settings[kernel]["state_size"]),
+                f"{recalled.selected(kernel):g}",
+                f"{steps.mean():.0f} [{steps.min():.0f}, {steps.max():.0f}]",
+                f"{values.mean():.3f} [{values.min():.3f}, {values.max():.3f}]",
+                *(f"{recalled.rank(kernel, rate)}" for rate in recalled.rates),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -157,7 +157,7 @@ rule kernels_patterns:
 
 
 rule kernel_claims:
-    """Verdicts on the second paper's claims, under the rules of the first's."""
+    """Verdicts on the second paper's claims, and every kernel's accuracies."""
     input:
         modules=module_files("scb.experiments.kernel_claims"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
@@ -169,6 +169,7 @@ rule kernel_claims:
             category="Claims",
             labels={"figure": "Verdicts: kernels", "settings": "kernels"},
         ),
+        summary="<results>/kernels.md",
         provenance="<results>/kernel_claims.provenance.json",
     log:
         "<logs>/kernel_claims.log",
@@ -187,5 +188,5 @@ rule kernel_claims:
     shell:
         "python -m scb.experiments.kernel_claims --tables {input.tables:q}"
         " --limited {params.limited:q} --digest {params.digest:q} --figures {params.figures:q}"
-        " --output {output.claims:q} --markdown {output.markdown:q}"
+        " --output {output.claims:q} --markdown {output.markdown:q} --summary {output.summary:q}"
         " --provenance {output.provenance:q} > {log:q} 2>&1"
