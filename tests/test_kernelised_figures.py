@@ -55,7 +55,7 @@ def write_patterns(root: Path) -> dict[str, Path]:
     )  # fmt: skip
     paths = {name: root / f"{name}.parquet" for name in ("tasks", "curves", "states")}
     tables.write(truth, paths["tasks"], tables.TASKS, sizes)
-    setting = sizes | {"batch": 64, "features": 4}
+    setting = sizes | {"batch": 64, "features": 4, "logit_rate": 0.01}
     learned = [
         frame.assign(
             optimizer=kernel, step=100, value=[np.full(4, 0.25)] * len(frame),
