@@ -85,4 +85,4 @@ lock:
 
 # Outputs only: .venv stays.
 clean:
-	rm -rf results figures smoke report.zip .snakemake
+	rm -rf results figures smoke gpu report.zip .snakemake
