@@ -5,8 +5,10 @@ of the pipeline at the same setting.
 """
 
 import argparse
+import json
 import math
-import shutil
+import os
+import reprlib
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
     from scb.task import Task
 
 TABLES = ("tasks", "curves", "states")
-"""What `train` writes, each a Parquet file; beside them overview.pdf, .png, provenance.json."""
+"""Tables of `train`, each a Parquet file."""
+
+FILES = (*(f"{name}.parquet" for name in TABLES), "overview.pdf", "overview.png", "provenance.json")
+"""All that `train` writes."""
+
+LARGEST = 2 * 10**8
+"""Numbers in a model or a batch of all replicates, as the pipeline allows: 800 MB."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,10 +46,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         small, large = (getattr(options, name.replace("-", "_")) for name in (low, high))
         if small > large:
             command.error(f"argument --{low}: {small} is above --{high}, {large}")
+    states, replicates = options.states, options.replicates
+    for name, other in (("length", states + options.length), ("batch", options.batch)):
+        if (numbers := replicates * states * other) > LARGEST:
+            command.error(
+                f"--replicates {replicates}, --states {states} and --{name} "
+                f"{getattr(options, name)} make {numbers:,} numbers, above {LARGEST:,}"
+            )
     try:
         train(options)
     except (ValueError, OSError) as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        from scb.experiments.common import is_lack_of_memory  # not at the top: imports torch
+
+        if not is_lack_of_memory(error):
+            raise
+        less = "lower --replicates, --states, --length or --batch"
+        print(f"{command.prog}: out of memory; {less}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{command.prog}: stopped, nothing written", file=sys.stderr)
@@ -56,12 +79,15 @@ def train(options: Namespace) -> None:
 
     from scb import provenance, tables
     from scb.experiments import boost, common, optimizers, tasks
-    from scb.figures import overview
+    from scb.figures import overview, style
     from scb.task import Task
 
     started = provenance.now()
     device = common.resolve_device(options.device)
     folder: Path = options.output
+    for name in FILES:
+        if (folder / name).is_dir():
+            raise IsADirectoryError(f"{folder / name} is a folder, and would be a file")
     folder.mkdir(parents=True, exist_ok=True)
 
     def run(module: Any, names: str, *words: object, **files: Path) -> None:
@@ -71,7 +97,7 @@ def train(options: Namespace) -> None:
         line = [str(word) for word in (*chain.from_iterable(pairs), *words)]
         module.main(module.command_line().parse_args(line))
 
-    # A run that fails leaves nothing, and the files of an earlier one as they were.
+    # Moved last: a run that fails leaves nothing, and the files of an earlier one as they were.
     with TemporaryDirectory(prefix=".", dir=folder) as scratch:
         part = {name: Path(scratch, f"{name}.parquet") for name in (*TABLES, "boost", "state")}
         run(tasks, "seed states length sparsity replicates", output=part["tasks"])
@@ -88,23 +114,33 @@ def train(options: Namespace) -> None:
         curves = [tables.read(part[name], tables.CURVES) for name in ("boost", "curves")]
         setting = tables.setting(part["curves"])
         tables.write(pd.concat(curves), part["curves"], tables.CURVES, setting)
-        written = [Path(shutil.move(part[name], folder / f"{name}.parquet")) for name in TABLES]
+        style.save(overview.draw(part["curves"]), Path(scratch, "overview.pdf"))
+        beside = "seed", "replicates", "log_interval"  # decide the result too
+        record = Path(scratch, "provenance.json")
+        provenance.write(
+            record,
+            settings=setting | {name: getattr(options, name) for name in beside},
+            seed=options.seed,
+            device=common.describe(device),
+            threads=options.threads,
+            inputs=[],
+            outputs=[part[name] for name in TABLES],
+            started=started,
+        )
+        _name_outputs_in(folder, record)
+        for name in FILES:
+            os.replace(Path(scratch, name), folder / name)
 
-    plot = folder / "overview.pdf"
-    beside = "seed", "replicates", "log_interval"  # decide the result too
-    overview.main(["--curves", str(folder / "curves.parquet"), "--output", str(plot)])
-    provenance.write(
-        folder / "provenance.json",
-        settings=setting | {name: getattr(options, name) for name in beside},
-        seed=options.seed,
-        device=common.describe(device),
-        threads=options.threads,
-        inputs=[],
-        outputs=written,
-        started=started,
-    )
-    for path in (*written, plot, plot.with_suffix(".png"), folder / "provenance.json"):
-        print(path)
+    for name in FILES:
+        print(folder / name)
+
+
+def _name_outputs_in(folder: Path, record: Path) -> None:
+    """Name the outputs of a provenance by where they will be, not by where they were written."""
+    content = json.loads(record.read_text(encoding="utf-8"))
+    digests = content["outputs"].items()
+    content["outputs"] = {str(folder / Path(path).name): digest for path, digest in digests}
+    record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _rates(options: Namespace, task: "Task") -> tuple[float, float, float]:
@@ -132,7 +168,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    count, names = _number(int, 1), ("proximal", "sgd")
+    count, names = _number(int, 1, 2**31 - 1), ("proximal", "sgd")  # the tables hold 32 bits
     positive = _number(float, 1e-30)  # far less is 0 in single precision
 
     def add(name: str, default: Any, text: str, **more: Any) -> None:
@@ -140,7 +176,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         text = text if shown is None else f"{text} ({shown})"
         command.add_argument(f"--{name}", default=default, help=text, **more)
 
-    add("states", 3, "N", type=_number(int, 2))
+    add("states", 3, "N", type=_number(int, 2, 65536))
     add("length", 5000, "T", type=count)
     add("sparsity", 2, "Q", type=count)
     add("batch", 64, "B, samples per step", type=count)
@@ -152,24 +188,28 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("penalty", None, f"lambda of proximal; unless given, {closed}", type=_number(float, 0))
     add("optimizer", list(names), "after Stage 1, one or both", nargs="+", choices=names)
     add("replicates", 8, "independent tasks and streams", type=count)
-    add("seed", 0, "root of all seeds", type=_number(int, 0))
+    add("seed", 0, "root of all seeds", type=_number(int, 0, 2**63 - 1))
     add("log-interval", 10, "steps between two points of a curve", type=count)
     add("device", "auto", "auto, cpu, cuda or cuda:NUMBER")
     add("threads", 1, "of the CPU", type=count)
     add("output", Path("results/train"), "folder, made if need be", type=Path)
 
 
-def _number(kind: type[int] | type[float], least: float) -> Callable[[str], float]:
-    """A type for argparse: a finite number that is at least ``least``."""
+def _number(
+    kind: type[int] | type[float], least: float, most: float = math.inf
+) -> Callable[[str], float]:
+    """A type for argparse: a finite number from ``least`` to ``most``."""
     noun = "an integer" if kind is int else "a number"
+    bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
 
     def parse(text: str) -> float:
         try:
             number = kind(text)
         except ValueError:
             number = math.nan
-        if not (math.isfinite(number) and number >= least):
-            raise ArgumentTypeError(f"{text!r} is not {noun} of at least {least}")
+        # No math.isfinite: an integer of 400 digits overflows it.
+        if not (least <= number <= most and number < math.inf):
+            raise ArgumentTypeError(f"{reprlib.repr(text)} is not {noun} {bounds}")
         return number
 
     return parse

@@ -1,13 +1,14 @@
 """The command line: the pipeline's numbers, its own defaults, refusals on one line."""
 
+import hashlib
 import json
-import os
 import runpy
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
+import torch
 
 from scb import Task, cli, provenance, tables
 from scb.figures import overview, style
@@ -83,9 +84,11 @@ def test_plot_shows_each_optimizer_in_each_panel(folder):
 
 def test_provenance_tells_all_settings(folder):
     record = json.loads((folder / "provenance.json").read_text())
-    assert {os.path.basename(name) for name in record["outputs"]} == {
-        name for name in WRITTEN if name.endswith(".parquet")
+    tables_written = [folder / name for name in WRITTEN if name.endswith(".parquet")]
+    assert record["outputs"] == {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in tables_written
     }
+    assert list(record)[:2] == ["outputs", "inputs"]
     settings = record["settings"]
     assert (settings["states"], settings["replicates"], settings["log_interval"]) == (3, 3, 5)
     assert settings["optimizers"]["proximal"]["penalty"] == 1e-3
@@ -95,10 +98,26 @@ def test_provenance_tells_all_settings(folder):
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ("--states 1", "argument --states: '1' is not an integer of at least 2"),
-        ("--length 2.5", "argument --length: '2.5' is not an integer of at least 1"),
-        ("--replicates none", "argument --replicates: 'none' is not an integer of at least 1"),
-        ("--seed -1", "argument --seed: '-1' is not an integer of at least 0"),
+        ("--states 1", "argument --states: '1' is not an integer from 2 to 65536"),
+        ("--length 2.5", "argument --length: '2.5' is not an integer from 1 to 2147483647"),
+        (
+            "--replicates none",
+            "argument --replicates: 'none' is not an integer from 1 to 2147483647",
+        ),
+        ("--seed -1", "argument --seed: '-1' is not an integer from 0 to 9223372036854775807"),
+        (f"--seed {2**63}", f"argument --seed: '{2**63}' is not an integer from 0 to"),
+        (f"--steps {2**31}", "argument --steps: '2147483648' is not an integer from 1 to"),
+        ("--states 65537", "argument --states: '65537' is not an integer from 2 to 65536"),
+        (f"--batch 1{'0' * 400}", "0' is not an integer from 1 to 2147483647"),
+        (f"--rate 1{'0' * 400}", "0' is not a number of at least 1e-30"),
+        (
+            "--states 100 --length 200000 --replicates 10",
+            "--replicates 10, --states 100 and --length 200000 make 200,100,000 numbers, above",
+        ),
+        (
+            "--states 100 --replicates 10 --batch 200001",
+            "--replicates 10, --states 100 and --batch 200001 make 200,001,000 numbers, above",
+        ),
         ("--rate 0", "argument --rate: '0' is not a number of at least 1e-30"),
         ("--rate 1e-320", "argument --rate: '1e-320' is not a number of at least 1e-30"),
         ("--boost-rate nan", "argument --boost-rate: 'nan' is not a number of at least 1e-30"),
@@ -118,20 +137,62 @@ def test_bad_option_ends_in_one_line(tmp_path, capsys, options, fault):
     assert status != 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("python -m scb")
+    assert len(line) < 200
     assert fault in line
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_that_fails_leaves_an_earlier_one_as_it_was(folder, monkeypatch, capsys):
+LATE = ["scb.experiments.optimizers.write_states", "scb.figures.style.save", "scb.provenance.write"]
+
+
+@pytest.mark.parametrize("place", LATE)
+@pytest.mark.parametrize(
+    ("fault", "status", "line"),
+    [
+        (OSError("no space left"), 1, "no space left"),
+        (KeyboardInterrupt(), 130, "stopped, nothing written"),
+    ],
+)
+def test_a_run_that_fails_leaves_an_earlier_one_as_it_was(
+    folder, monkeypatch, capsys, place, fault, status, line
+):
     before = {path: path.read_bytes() for path in folder.iterdir()}
 
-    def full(*_):
-        raise OSError("no space left")
+    def fail(*_, **__):
+        raise fault
 
-    monkeypatch.setattr("scb.experiments.optimizers.write_states", full)
-    assert train(folder, f"{SMALL} {RATES} --seed 6") == 1
-    assert capsys.readouterr().err.splitlines()[-1] == "python -m scb train: no space left"
+    monkeypatch.setattr(place, fail)
+    assert train(folder, f"{SMALL} {RATES} --seed 6") == status
+    out, shown = capsys.readouterr()
+    assert shown.splitlines()[-1] == f"python -m scb train: {line}"
+    assert not out
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_before_any_work(tmp_path, capsys):
+    (tmp_path / "overview.png").mkdir()
+    assert train(tmp_path, f"{SMALL} {RATES}") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / 'overview.png'} is a folder" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["overview.png"]
+
+
+def test_lack_of_memory_ends_in_one_line(tmp_path, monkeypatch, capsys):
+    # More than any machine can address, so that torch refuses by itself.
+    monkeypatch.setattr("scb.experiments.boost.optimizers", lambda *_: torch.empty(2**50))
+    assert train(tmp_path, f"{SMALL} {RATES}") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("python -m scb train: out of memory; lower --replicates")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_fault_is_not_taken_for_a_lack_of_memory(tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("scb.experiments.boost.optimizers", fail)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        train(tmp_path, f"{SMALL} {RATES}")
 
 
 def test_commands_are_listed_without_torch():

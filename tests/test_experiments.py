@@ -303,3 +303,26 @@ def test_bad_input_ends_in_one_line(folder, module, options, fault):
     assert fault in message
     assert len(message.splitlines()) == 1
     assert sorted(folder.iterdir()) == before
+
+
+# The first two are more than any machine can address; the third is what a GPU raises.
+@pytest.mark.parametrize("lack", [torch.empty, np.empty, torch.OutOfMemoryError])
+def test_lack_of_memory_ends_in_one_line(folder, monkeypatch, lack):
+    def fail(*_):
+        fault = lack(2**50)
+        raise fault
+
+    monkeypatch.setattr("scb.experiments.common.stream_of", fail)
+    with pytest.raises(SystemExit) as failed:
+        call(folder, "boost", BOOST)
+    assert ": out of memory: " in failed.value.code
+    assert len(failed.value.code.splitlines()) == 1
+
+
+def test_another_fault_is_not_taken_for_a_lack_of_memory(folder, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("scb.experiments.common.stream_of", fail)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        call(folder, "boost", BOOST)

@@ -51,7 +51,10 @@ def add_outputs(parser: argparse.ArgumentParser, *names: str, required: bool = T
 
 
 def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> None:
-    """Parse the command line and run; bad input and Ctrl-C end in one line and status 1."""
+    """Parse the command line and run.
+
+    Bad input, a lack of memory and Ctrl-C end in one line and status 1.
+    """
     started = provenance.now()
     parser.add_argument("--provenance", type=Path, help="JSON output; none by default")
     options = parser.parse_args()
@@ -61,8 +64,19 @@ def run(main: Callable[[Arguments], None], parser: argparse.ArgumentParser) -> N
             write_provenance(options, started)
     except (ValueError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        sys.exit(": ".join([parser.prog, "out of memory", *str(error).splitlines()[:1]]))
     except KeyboardInterrupt:
         sys.exit(f"{parser.prog}: interrupted")
+
+
+def is_lack_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch says so, on the CPU, in the message alone."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "out of memory"))
 
 
 def write_provenance(options: Arguments, started: datetime) -> None:
