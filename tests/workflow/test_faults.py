@@ -15,7 +15,7 @@ from project import SMOKE, differences
 
 pytestmark = pytest.mark.slow
 
-KILLS = 100 if os.environ.get("NIGHTLY") else 20
+KILLS = 20
 SEED = 20241
 
 # Both branches of the DAG: five jobs, two at a time.
