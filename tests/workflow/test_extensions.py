@@ -1,9 +1,13 @@
 """The wider sweeps: run once on the smoke settings, after everything else."""
 
+import base64
+import re
 import shutil
+from zipfile import ZipFile
 
 import pytest
 from project import SMOKE, Project
+from test_report import REPORTER, Page
 
 SWEEPS = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
 SWEEPS += ["larger_rate", "larger_batch"]
@@ -65,6 +69,36 @@ def test_setting_reruns_its_sweep_alone(extended, tmp_path, change, jobs):
     (tmp_path / "change.yaml").write_text(change)
     planned = extended.plan("extensions", settings=(SMOKE, str(tmp_path / "change.yaml")))
     assert planned - {"extensions"} == jobs
+
+
+def page_of(project, path, *targets):
+    """The report that `make report` writes of all that was made, and its page."""
+    run = project.snakemake("all", *targets, *REPORTER, str(path), pythonpath="workflow/report")
+    assert run.returncode == 0, run.stdout
+    with ZipFile(path) as archive:
+        html = archive.read("report/index.html").decode()
+    assert "snakemake.config" not in html
+    return html, Page(html)
+
+
+def captions_of(project, html, page, names):
+    """Captions of figures, which must be on the page itself."""
+    captions = {}
+    for name in names:
+        path = f"smoke/figures/{name}.png"
+        data = page.images[name].removeprefix("data:image/png;base64,")
+        assert base64.b64decode(data) == (project.root / path).read_bytes()
+        caption = html.split(f'id="{path}"')[1].split("<figcaption>")[1].split("</figcaption>")[0]
+        captions[name] = " ".join(re.sub("<[^>]*>", "", caption).split())
+    return captions
+
+
+def test_page_has_their_figures_and_captions(extended, tmp_path):
+    html, page = page_of(extended, tmp_path / "report.zip", "extensions")
+    captions = captions_of(extended, html, page, ["stage1_samples", "regularization"])
+    assert "at eta = 0.3 and 0.4" in captions["stage1_samples"]
+    assert "the first 2 replicates" in captions["regularization"]
+    assert "<h3>Sensitivity</h3>" in html
 
 
 def test_report_has_their_figures(extended, tmp_path):
