@@ -187,6 +187,7 @@ def test_exponent():
     found = exponent(sizes, 7 * sizes**1.5 * spread)(0.999)
     assert found.low < 1.5 < found.high
     assert found.high - found.low < 0.2
+    assert found.replicates == 32
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Show in the repository what the pipeline wrote: ``python -m workflow.gallery``.
 
 Copies the figures and the tables of claims into docs/gallery, and puts the verdicts between
-their markers in the README. Results themselves are not tracked. What is not part of ``all``
-(kernels, extensions) is left as it was, unless it has been made.
+their markers in the README. Results themselves are not tracked. What has not been made (kernels
+and extensions are no part of ``all``) is left as it was; its claims are written from the gallery's
+own table, so that their text is never older than the code.
 """
 
 import shutil
@@ -31,13 +32,15 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
     gallery, readme = root / GALLERY, root / "README.md"
     text = readme.read_text(encoding="utf-8")
     old = extract(text)
-    made = {name: results / f"{name}.parquet" for name in CLAIMS}
-    judged = {
-        name: tables.read(path, tables.CLAIMS) for name, path in made.items() if path.exists()
-    }
+    stored, made = (
+        {name: path for name in CLAIMS if (path := folder / f"{name}.parquet").exists()}
+        for folder in (gallery, results)
+    )
+    judged = {name: tables.read(path, tables.CLAIMS) for name, path in (stored | made).items()}
     gallery.mkdir(parents=True, exist_ok=True)
+    for name, path in made.items():
+        shutil.copyfile(path, gallery / f"{name}.parquet")
     for name, claims in judged.items():
-        shutil.copyfile(made[name], gallery / f"{name}.parquet")
         (gallery / f"{name}.md").write_text(render(claims, ".", CLAIMS[name]), encoding="utf-8")
     for figure in sorted(figures.glob("*.png")):
         shutil.copyfile(figure, gallery / figure.name)

@@ -15,13 +15,14 @@ Each claim is judged by statistics over independent replicates (task seed and st
 paired across optimisers by a common stream. An estimate is a median over replicates with an
 exact interval between order statistics, a share with the interval of Clopper and Pearson, or
 the exponent of a power law with its bootstrap interval. All intervals below hold together at
-{FAMILY:.0%}: each is at confidence {{confidence:.4%}} (Bonferroni).
+{FAMILY:.0%}: each is at confidence {{confidence:.4%}} (Bonferroni). The *runs* behind an exponent
+are those at any T; the longest T have fewer (`transfer.replicates` in config.yaml).
 
 A statistic is *shown* if its whole interval lies where its rule says and its estimate goes as
 far as the rule asks, *contradicted* if the whole interval lies elsewhere, and *not shown*
 otherwise. A claim is *reproduced* if all of its statistics are shown, *partly* if some are,
-*not reproduced* if none is; claims of our own (B and after) are *shown*, *partly* or *not
-shown*. What stands *beside* decides nothing.
+*not reproduced* if none is, be they contradicted or only not shown; claims of our own (B and
+after) are *shown*, *partly* or *not shown*. What stands *beside* decides nothing.
 
 *Positive runs* are those with both signals positive at the end of Stage 1, which is before the
 optimisers part. Where a statistic is over them alone, the same over all runs stands beside it.

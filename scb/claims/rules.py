@@ -1,4 +1,4 @@
-"""The claims of section 6, each as statistics and the rules that decide it.
+"""The paper's claims, each as statistics and the rules that decide it.
 
 Written before any result was judged, from the sentence alone: what would a reader of the
 paper's figure take it to mean? Words have one meaning throughout.

@@ -10,7 +10,7 @@ together at 95%, by Bonferroni. A part is
 - *not shown* otherwise, too few replicates included.
 
 A claim is reproduced if all of its deciding parts are shown, partly if some are, and not
-reproduced if none is.
+reproduced if none is, be they contradicted or not: the outcomes tell.
 """
 
 from collections.abc import Callable, Sequence
@@ -94,7 +94,8 @@ def exponent(sizes: Array, counts: Array) -> Statistic:
     ----------
     sizes : array, shape (S,)
     counts : array, shape (R, S)
-        Infinite where censored, NaN where not run (`scb.scaling.fit_power_law`).
+        Infinite where censored, NaN where not run (`scb.scaling.fit_power_law`). All R are
+        counted as the runs, though a size may have fewer.
     """
 
     def estimate(confidence: float) -> Estimate:

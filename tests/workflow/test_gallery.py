@@ -6,7 +6,7 @@ import pytest
 from scb import tables
 from scb.claims.markdown import BEGIN, END, extract, render, table
 from scb.claims.verdict import Claim, Part, Rule, judge, median
-from workflow.gallery import refresh, shown
+from workflow.gallery import CLAIMS, refresh, shown
 
 
 @pytest.fixture
@@ -33,13 +33,15 @@ def test_gallery_and_readme_show_the_claims(root):
         assert (gallery / "fig1_convergence.png").read_bytes() == b"ink"
 
 
-def test_what_was_not_made_again_stays(root):
+def test_what_was_not_made_again_stays(root, monkeypatch):
     claim = Claim("K1", "Two is more.", "kernels", [Part("x", Rule(above=0), median([1]))])
     kernels = root / "results/kernel_claims.parquet"
     tables.write(judge([claim]), kernels, tables.CLAIMS, {})
     refresh(root, root / "results", root / "figures")
     kernels.unlink()
+    monkeypatch.setitem(CLAIMS, "kernel_claims", "Judged otherwise.")
     refresh(root, root / "results", root / "figures")
+    assert "\n\nJudged otherwise.\n\n" in (root / "docs/gallery/kernel_claims.md").read_text()
     verdicts = extract((root / "README.md").read_text())
     assert verdicts == table(shown(root / "docs/gallery"), "docs/gallery")
     assert verdicts.index("| C1 |") < verdicts.index("| K1 |")

@@ -1,4 +1,4 @@
-"""The DAG through a real Slurm: a job each, with what its rule asks for, and the same Parquet."""
+"""`rule all` through a real Slurm: a job each, as its rule asks for it, and the same Parquet."""
 
 import subprocess
 import time
