@@ -19,6 +19,7 @@ from scb.kernelised.claims import NOTE as KERNEL_NOTE
 GALLERY = Path("docs/gallery")
 CLAIMS = {"claims": NOTE, "kernel_claims": KERNEL_NOTE}
 """Tables of claims, and how each is judged."""
+SUMMARIES = ("sensitivity.md", "kernels.md")
 
 
 def refresh(root: Path, results: Path, figures: Path) -> None:
@@ -44,8 +45,9 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
         (gallery / f"{name}.md").write_text(render(claims, ".", CLAIMS[name]), encoding="utf-8")
     for figure in sorted(figures.glob("*.png")):
         shutil.copyfile(figure, gallery / figure.name)
-    for document in results.glob("sensitivity.md"):
-        shutil.copyfile(document, gallery / document.name)
+    for document in SUMMARIES:
+        if (results / document).exists():
+            shutil.copyfile(results / document, gallery / document)
     readme.write_text(text.replace(old, table(shown(gallery), str(GALLERY))), encoding="utf-8")
 
 

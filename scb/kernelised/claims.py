@@ -41,7 +41,8 @@ they are wide**: with 3, about eight standard deviations each way. What is not s
 A statistic is *shown* if its whole interval lies where its rule says and its estimate goes as
 far as the rule asks, *contradicted* if the whole interval lies elsewhere, and *not shown*
 otherwise. A claim is *reproduced* if all of its statistics are shown, *partly* if some are,
-*not reproduced* if none is. What stands *beside* decides nothing."""
+*not reproduced* if none is, be they contradicted or only not shown. What stands *beside*
+decides nothing. Of the two linear kernels the one with the better validation accuracy counts."""
 """How the claims are judged, for `scb.claims.markdown.render`."""
 
 

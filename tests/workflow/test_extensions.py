@@ -1,12 +1,11 @@
-"""The wider sweeps: run once on the smoke settings, after everything else."""
+"""The wider sweeps, on the smoke settings."""
 
 import base64
 import re
-import shutil
 from zipfile import ZipFile
 
 import pytest
-from project import SMOKE, Project
+from project import SMOKE
 from test_report import REPORTER, Page
 
 SWEEPS = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
@@ -17,24 +16,13 @@ REGULARIZATION = {"sweep", "windows", "regularization"}
 SENSITIVITY = {"variant", "sensitivity"}
 
 
-@pytest.fixture(scope="module")
-def extended(smoke, tmp_path_factory):
-    """The project after a run of everything and of the extensions; not to be changed."""
-    root = tmp_path_factory.mktemp("extended") / "done"
-    shutil.copytree(smoke.root, root)
-    project = Project(root)
-    run = project.snakemake("extensions")
-    assert run.returncode == 0, run.stdout
-    return project
-
-
 def test_the_replication_does_not_run_them(smoke):
     assert not (smoke.root / "smoke/results/regularization").exists()
     assert not (smoke.root / "smoke/figures/stage1_samples.pdf").exists()
 
 
-def test_extensions_are_made(extended):
-    results, figures = extended.root / "smoke/results", extended.root / "smoke/figures"
+def test_extensions_are_made(whole):
+    results, figures = whole.root / "smoke/results", whole.root / "smoke/figures"
     for name in ("stage1_samples", "regularization"):
         assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
         assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -53,8 +41,8 @@ def test_extensions_are_made(extended):
     assert all(line.count("reproduced") == 5 for line in rows)  # C1 to C5
 
 
-def test_second_run_does_nothing(extended):
-    assert extended.plan("extensions") == set()
+def test_second_run_does_nothing(whole):
+    assert whole.plan("extensions") == set()
 
 
 @pytest.mark.parametrize(
@@ -65,9 +53,9 @@ def test_second_run_does_nothing(extended):
         ("sensitivity: {switch_signal: 0.2}", SENSITIVITY),
     ],
 )
-def test_setting_reruns_its_sweep_alone(extended, tmp_path, change, jobs):
+def test_setting_reruns_its_sweep_alone(whole, tmp_path, change, jobs):
     (tmp_path / "change.yaml").write_text(change)
-    planned = extended.plan("extensions", settings=(SMOKE, str(tmp_path / "change.yaml")))
+    planned = whole.plan("extensions", settings=(SMOKE, str(tmp_path / "change.yaml")))
     assert planned - {"extensions"} == jobs
 
 
@@ -93,17 +81,17 @@ def captions_of(project, html, page, names):
     return captions
 
 
-def test_page_has_their_figures_and_captions(extended, tmp_path):
-    html, page = page_of(extended, tmp_path / "report.zip", "extensions")
-    captions = captions_of(extended, html, page, ["stage1_samples", "regularization"])
+def test_page_has_their_figures_and_captions(whole, tmp_path):
+    html, page = page_of(whole, tmp_path / "report.zip", "extensions")
+    captions = captions_of(whole, html, page, ["stage1_samples", "regularization"])
     assert "at eta = 0.3 and 0.4" in captions["stage1_samples"]
     assert "the first 2 replicates" in captions["regularization"]
     assert "<h3>Sensitivity</h3>" in html
 
 
-def test_report_has_their_figures(extended, tmp_path):
+def test_report_has_their_figures(whole, tmp_path):
     report = tmp_path / "report.html"
-    run = extended.snakemake("extensions", "--report", str(report))
+    run = whole.snakemake("extensions", "--report", str(report))
     assert run.returncode == 0, run.stdout
     text = report.read_text()
     assert "stage1_samples.png" in text

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from project import Project
+from project import Project, differences
 from test_extensions import captions_of, page_of
 
 
@@ -24,9 +24,14 @@ def test_kernels_are_made(kernelised):
     for name in ("kernels", "kernels_patterns"):
         assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
         assert (figures / f"{name}.png").stat().st_size > 10_000
+    assert (results / "kernels.md").read_text().count("| `") == 10
     text = (results / "kernel_claims.md").read_text()
     assert all(f"| {name} |" in text for name in ("K1", "K2", "K3"))
     assert kernelised.plan("kernelised") == set()
+
+
+def test_two_runs_agree(kernelised, whole):
+    assert differences(kernelised, whole, part=True) == []
 
 
 def test_make_leaves_them_out(smoke):
