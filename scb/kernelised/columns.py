@@ -56,7 +56,7 @@ class KernelTransformer(nn.Module):
         def vectors(count: int) -> nn.ParameterList:
             noise = torch.randn(replicates, count, width, generator=generator)
             start = (direction + SPREAD * noise).to(stationary.device)
-            # So that q.k / sqrt(f), or q.k, starts near 1.
+            # So that q.k / sqrt(f), or q.k, starts near 1; after a LayerNorm near sqrt(f).
             scales = (width ** (-0.25 if each.scaled else -0.5) for each in similarities)
             return nn.ParameterList(start * scale for scale in scales)
 
