@@ -370,6 +370,12 @@ def test_largest_deviation_is_at_common_steps():
     assert rules.largest_deviation(curve, path).tolist() == [0.25]
 
 
+def test_deviation_of_what_diverges_is_infinite():
+    path = np.array([0, 10]), np.array([[0.0, 1.0], [0.0, np.inf], [0.0, np.inf]])
+    curve = np.array([0, 10]), np.array([[0.0, np.inf], [0.0, 1.0], [0.0, np.inf]])
+    assert rules.largest_deviation(curve, path).tolist() == [np.inf] * 3
+
+
 def attention(noise, gap):
     """Tables of C8: both models at the truth, softmax off by ``noise`` and ``gap``."""
     states, length, rng = 3, 12, np.random.default_rng(1)

@@ -181,6 +181,12 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         sparsity, length = setting.get("sparsity", 1), setting.get("length", math.inf)
         if sparsity > length:
             yield f"{name}.sparsity is {sparsity}; it must be at most {name}.length, {length}"
+        particles = setting.get("particles", 0)
+        if particles > length - sparsity and sparsity <= length:
+            yield (
+                f"{name}.particles is {particles}; it must be at most {name}.length less "
+                f"{name}.sparsity, {length - sparsity}"
+            )
         least, most = setting.get("least", 0), setting.get("most", math.inf)
         if least >= most:
             yield f"{name}.least is {least}; it must be less than {name}.most, {most}"
@@ -205,6 +211,12 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _sizes(name, setting, config["replicates"])
     if "sgd_small" not in config["convergence"]["optimizers"]:
         yield "convergence.optimizers.sgd_small is missing: figure 1 draws it"
+    stage1 = config["stage1_samples"]
+    if stage1["larger_rate"] == stage1["rate"]:
+        yield (
+            f"stage1_samples.larger_rate is {stage1['larger_rate']}; it must differ from "
+            "stage1_samples.rate"
+        )
     yield from _transfer_relations(config["transfer"])
 
 
@@ -387,7 +399,8 @@ def penalty_grid(least: float, most: float, per_decade: int) -> list[float]:
     """0, then penalties from ``least`` to ``most``, evenly spaced in the logarithm."""
     gaps = max(1, round(math.log10(most / least) * per_decade))
     grid = [least * (most / least) ** (place / gaps) for place in range(gaps)]
-    return [0.0, *(float(f"{penalty:.3g}") for penalty in [*grid, most])]
+    rounded = (float(f"{penalty:.3g}") for penalty in [*grid, most])
+    return [0.0, *dict.fromkeys(rounded)]  # of equal ones, as where the ends nearly meet, one
 
 
 def doublings(shortest: int, longest: int) -> list[int]:

@@ -414,11 +414,12 @@ def largest_deviation(
 ) -> Array:
     """Largest distance from a path at their common steps, relative to the path's last value.
 
-    Both are (steps (S,), values (R, S)).
+    Both are (steps (S,), values (R, S)). Infinite where both diverge.
     """
     _, mine, its = np.intersect1d(curve[0], path[0], return_indices=True)
-    away = np.abs(curve[1][:, mine] - path[1][:, its]).max(axis=1)
-    return away / path[1][:, -1]
+    with np.errstate(invalid="ignore"):
+        away = np.abs(curve[1][:, mine] - path[1][:, its]).max(axis=1) / path[1][:, -1]
+    return np.where(np.isnan(away), np.inf, away)
 
 
 # --- C8: softmax against linear -------------------------------------------------------

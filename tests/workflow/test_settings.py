@@ -265,6 +265,23 @@ def test_recall_that_fits_no_memory_is_told_in_one_line(config, key):
     assert line.endswith(" numbers, which must be at most 2e+09")
 
 
+def test_particles_are_at_most_the_other_positions(config):
+    particles = config["simulation_500"]["particles"]
+    (line,) = find_faults(put(config, "simulation_500.length", particles + 1))
+    assert line == (
+        f"simulation_500.particles is {particles}; it must be at most simulation_500.length less "
+        f"simulation_500.sparsity, {particles + 1 - config['simulation_500']['sparsity']}"
+    )
+
+
+def test_rates_of_stage1_differ(config):
+    rate = config["stage1_samples"]["rate"]
+    (line,) = find_faults(put(config, "stage1_samples.larger_rate", rate))
+    assert line == (
+        f"stage1_samples.larger_rate is {rate}; it must differ from stage1_samples.rate"
+    )
+
+
 def test_recall_with_too_few_sequences(config):
     # 3! 8 / 2! keys and values, 2 of 2 slots: the held-out ones would be trained on.
     for key, value in {"vocabulary": 9, "length": 8, "pairs": 2}.items():
@@ -399,6 +416,7 @@ def test_least_penalty_is_below_the_largest(config):
 def test_penalty_grid():
     assert penalty_grid(1e-5, 1e-3, 2) == [0, 1e-5, 3.16e-5, 1e-4, 3.16e-4, 1e-3]
     assert penalty_grid(1e-4, 2e-4, 1) == [0, 1e-4, 2e-4]
+    assert penalty_grid(1e-4, 1.0001e-4, 1) == [0, 1e-4]
 
 
 def test_doublings():
