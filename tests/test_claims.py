@@ -364,6 +364,14 @@ def test_simulation(near, growth, verdict):
     assert verdicts([rules.c7([run, run])]) == {"C7": verdict}
 
 
+def test_nothing_is_near_a_path_that_diverges():
+    run = simulated(0.05, 1.0)
+    late = run.frame["step"] > SWITCH + 1
+    run.frame.loc[late, ["value_signal", "attention_signal", "attention_error"]] = np.inf
+    near = outcomes(rules.c7([run]))[:2]  # then that SGD's error grows
+    assert SHOWN not in near
+
+
 def test_largest_deviation_is_at_common_steps():
     curve = np.array([0, 5, 10]), np.array([[0.0, 9.0, 1.5]])
     path = np.array([0, 10, 20]), np.array([[0.0, 1.0, 2.0]])

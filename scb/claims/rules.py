@@ -387,7 +387,7 @@ def c7(runs: Sequence[Run]) -> Claim:
             Part(
                 f"largest ‖Δ_A‖ after Stage 1 / (√K_Q · the path's last α_A), proximal, {label}",
                 CLOSE,
-                **read.among_positive(error.max(axis=1) / scale),
+                **read.among_positive(relative(error.max(axis=1), scale)),
             ),
             Part(
                 f"‖Δ_A‖ under SGD, last step / end of Stage 1, {label}",
@@ -418,8 +418,15 @@ def largest_deviation(
     """
     _, mine, its = np.intersect1d(curve[0], path[0], return_indices=True)
     with np.errstate(invalid="ignore"):
-        away = np.abs(curve[1][:, mine] - path[1][:, its]).max(axis=1) / path[1][:, -1]
-    return np.where(np.isnan(away), np.inf, away)
+        away = np.abs(curve[1][:, mine] - path[1][:, its]).max(axis=1)
+    return relative(away, path[1][:, -1])
+
+
+def relative(distance: Array, scale: Array) -> Array:
+    """Distance over scale; infinite where both diverge, as nothing is near there."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = distance / scale
+    return np.where(np.isnan(found), np.inf, found)
 
 
 # --- C8: softmax against linear -------------------------------------------------------
