@@ -169,7 +169,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _add_options(command: argparse.ArgumentParser) -> None:
     count, names = _number(int, 1, 2**31 - 1), ("proximal", "sgd")  # the tables hold 32 bits
-    positive = _number(float, 1e-30)  # far less is 0 in single precision
+    # In single precision far less is 0, and far more infinite.
+    positive, penalty = _number(float, 1e-30, 1e30), _number(float, 0, 1e30)
 
     def add(name: str, default: Any, text: str, **more: Any) -> None:
         shown = " ".join(default) if isinstance(default, list) else default
@@ -185,7 +186,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     closed = "from a closed form of scb.population"
     add("boost-rate", None, f"eta of Stage 1; unless given, {closed}", type=positive)
     add("rate", None, "eta after Stage 1; unless given, half of it", type=positive)
-    add("penalty", None, f"lambda of proximal; unless given, {closed}", type=_number(float, 0))
+    add("penalty", None, f"lambda of proximal; unless given, {closed}", type=penalty)
     add("optimizer", list(names), "after Stage 1, one or both", nargs="+", choices=names)
     add("replicates", 8, "independent tasks and streams", type=count)
     add("seed", 0, "root of all seeds", type=_number(int, 0, 2**63 - 1))

@@ -113,6 +113,8 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         *((key, 0, POSITIVE) for key in RATES),
         *((key, -0.1, POSITIVE) for key in RATES),
         *((key, 1e-320, POSITIVE) for key in RATES),  # 0 in single precision
+        *((key, 1e39, "at most 1e+30") for key in RATES if "growth" not in key),
+        ("simulation_500.penalty", 1e39, "at most 1e+30"),
         *((key, math.nan, NUMBER) for key in RATES),
         *((key, "1e-3", NUMBER + YAML) for key in RATES),
         ("replicates", 8.0, INTEGER),  # JSON Schema would take it
