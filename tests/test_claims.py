@@ -472,6 +472,28 @@ def test_transfer_that_shows_nothing():
     assert outcomes(rules.c10(PRETRAINED, rows), 10) == [CONTRADICTED] * 3
 
 
+@pytest.mark.parametrize("first", [EVERY, SWITCH, SWITCH + EVERY])
+def test_runs_that_all_diverge_are_judged(first):
+    run, simulation = make_run(), simulated(0.05, 1.0)
+    for diverged in (run, simulation):
+        numbers = diverged.frame.select_dtypes("float").columns.drop(
+            [name for name in diverged.frame if "similarity" in name or name == "bayes_loss"],
+            errors="ignore",
+        )
+        diverged.frame.loc[diverged.frame["step"] >= first, numbers] = np.inf
+    rows = transferred((50, 1), (1000, 0.1))
+    found = verdicts(
+        [
+            *rules.convergence(run),
+            rules.c6([run] * 3),
+            rules.c7([simulation]),
+            rules.c9(run, rows),
+            *rules.beyond(run, rows),
+        ]
+    )
+    assert found["C1"] == found["C3"] == "not reproduced"
+
+
 def test_slow_first_stage(good):
     late = make_run(boost=lambda steps, spread: stage_1(steps, 0.01 * spread))
     rows = transferred((50, 1), (50, 0))

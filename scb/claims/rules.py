@@ -525,7 +525,7 @@ def c9(run: Run, transfer: pd.DataFrame) -> Claim:
     steps, value = read.curve("boost", "value_signal")
     mean = (value[:, -1] + read.last("boost", "attention_signal")) / 2
     last = (read.last("proximal", "value_signal") + read.last("proximal", "attention_signal")) / 2
-    slow, fast = mean / steps[-1], (last - mean) / (run.last - steps[-1])
+    slow, fast = mean / steps[-1], difference(last, mean) / (run.last - steps[-1])
     return Claim(
         "C9",
         "Training from scratch has a slow, sample-hungry first stage, with signals near 0.1 at "
