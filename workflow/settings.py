@@ -234,7 +234,10 @@ def _transfer_relations(setting: Mapping[str, Any]) -> Iterator[str]:
         )
     shortest = min(*lengths, setting["pretrain"]["length"])
     if sparsity > shortest:
-        yield f"transfer.sparsity is {sparsity}; it must be at most the shortest T, {shortest}"
+        yield (
+            f"transfer.sparsity is {sparsity}; it must be at most the least of transfer.lengths "
+            f"and transfer.pretrain.length, {shortest}"
+        )
 
 
 def _kernel_relations(config: Mapping[str, Any]) -> Iterator[str]:

@@ -154,7 +154,11 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("transfer.correlations", 0.5, "a list, as [1, 2]"),
         ("transfer.correlations", [], "of length at least 1"),
         ("transfer.lengths", [500], "of length at least 2"),
-        ("transfer.sparsity", 51, "at most the shortest T, 50"),
+        (
+            "transfer.sparsity",
+            51,
+            "at most the least of transfer.lengths and transfer.pretrain.length, 50",
+        ),
         ("stage1_samples.doublings", -1, "at least 0"),
         ("stage1_samples.sparsity", 126, "at most stage1_samples.drawn.shortest, 125"),
         (
