@@ -180,33 +180,42 @@ def measure(
     square = (mu * attention.square).sum(-1)  # |A|_mu^2
     overlap = (mu * attention.overlap).sum(-1)  # <A, Q>_mu
     truth = task.attention_energy + uniform  # |Q|_mu^2
-    # |A - 1 1^T / T|_mu^2
-    centred = square - 2 * uniform * (mu * attention.total).sum(-1) + uniform
-    residual = centred - alpha_attention.square() * task.attention_energy
+    total = (mu * attention.total).sum(-1)
+    centred = square - 2 * uniform * total + uniform  # |A - 1 1^T / T|_mu^2
+    # <Delta, truth - trivial>_mu, by which an iterate off its affine space is not orthogonal.
+    lean_value = trivial - value.chance
+    lean_attention = uniform * (1 - total)
+    gap_value = (1 - alpha_value).square() * task.transition_energy  # of the signal to P
+    explained = alpha_attention.square() * task.attention_energy
 
     measured = {
         "value_signal": alpha_value,
         "attention_signal": alpha_attention,
         "value_error": value.error.sqrt(),
-        "attention_error": residual.clamp(min=0).sqrt(),
-        # V - P is Delta_V and, orthogonal to it, what the signal lacks of P - mu 1^T.
-        "value_distance": (
-            value.error + (1 - alpha_value).square() * task.transition_energy
-        ).sqrt(),
-        "attention_distance": (square - 2 * overlap + truth).clamp(min=0).sqrt(),
+        "attention_error": _norm(centred - explained - 2 * alpha_attention * lean_attention),
+        # V - P is Delta_V and what the signal lacks of P - mu 1^T.
+        "value_distance": _norm(value.error + gap_value - 2 * (1 - alpha_value) * lean_value),
+        "attention_distance": _norm(square - 2 * overlap + truth),
         "value_similarity": _cosine(value.overlap, value.square, task.transition_energy + trivial),
         "attention_similarity": _cosine(overlap, square, truth),
         "value_centred_similarity": _cosine(
-            alpha_value * task.transition_energy,
+            alpha_value * task.transition_energy + lean_value,
             value.deviation,
             task.transition_energy,
         ),
         "attention_centred_similarity": _cosine(
-            alpha_attention * task.attention_energy, centred, task.attention_energy
+            alpha_attention * task.attention_energy + lean_attention,
+            centred,
+            task.attention_energy,
         ),
         "test_loss": test_loss(task, value, attention),
     }
     return {name: measured[name] for name in METRICS}
+
+
+def _norm(square: Tensor) -> Tensor:
+    """Root of a squared norm, which rounding may have made negative."""
+    return square.clamp(min=0).sqrt()
 
 
 def _cosine(inner_product: Tensor, left: Tensor, right: Tensor) -> Tensor:

@@ -38,8 +38,12 @@ def test_statistics_of_a_value_without_error(make_task):
         torch.testing.assert_close(getattr(closed, name), number, msg=name)
 
 
-def test_every_metric_is_its_definition(case):
+@pytest.mark.parametrize("affine", [True, False])
+def test_every_metric_is_its_definition(case, affine):
     task, value, columns = case
+    if not affine:  # as steps without a projection leave them
+        value = value + 0.2 * torch.rand_like(value)
+        columns = columns + 0.1 * torch.rand_like(columns)
     mu, transition, truth = task.stationary, task.transition, task.attention
     attention = columns.mT  # (3, R, T, N)
     trivial = mu[..., None].expand_as(transition)
