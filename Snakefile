@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from workflow.settings import folder_faults, require_valid, require_yaml
+from workflow.settings import folder_faults, require_device, require_valid, require_yaml
 
 min_version("9.13")
 
@@ -66,6 +66,14 @@ rule kernelised:
             format=["pdf", "png"],
         ),
         rules.kernel_claims.output,
+
+
+onstart:
+    # Not before: a dry run, a report, drawing and a cluster's login node need no GPU.
+    if workflow.local_exec and any(
+        job.resources.get("gpu") for job in workflow.dag.needrun_jobs()
+    ):
+        require_device(config)
 
 
 onerror:

@@ -42,10 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     _add_options(command)
     options = parser.parse_args(argv)
-    for low, high in (("sparsity", "length"), ("boost-steps", "steps")):
-        small, large = (getattr(options, name.replace("-", "_")) for name in (low, high))
-        if small > large:
-            command.error(f"argument --{low}: {small} is above --{high}, {large}")
+    if options.sparsity >= options.length:  # as in workflow/settings.py
+        command.error(
+            f"argument --sparsity: {options.sparsity} is not below --length, {options.length}"
+        )
+    if options.boost_steps > options.steps:
+        command.error(
+            f"argument --boost-steps: {options.boost_steps} is above --steps, {options.steps}"
+        )
     states, replicates = options.states, options.replicates
     for name, other in (("length", states + options.length), ("batch", options.batch)):
         if (numbers := replicates * states * other) > LARGEST:

@@ -122,11 +122,12 @@ def test_provenance_tells_all_settings(folder):
         ("--rate 1e-320", "argument --rate: '1e-320' is not a number from 1e-30 to 1e+30"),
         ("--boost-rate nan", "argument --boost-rate: 'nan' is not a number from 1e-30 to 1e+30"),
         ("--penalty inf", "argument --penalty: 'inf' is not a number from 0 to 1e+30"),
-        ("--length 10 --sparsity 11", "argument --sparsity: 11 is above --length, 10"),
+        ("--length 10 --sparsity 10", "argument --sparsity: 10 is not below --length, 10"),
         ("--steps 10 --boost-steps 11", "argument --boost-steps: 11 is above --steps, 10"),
         ("--optimizer adam", "argument --optimizer: invalid choice: 'adam'"),
         ("--state 3", "unrecognized arguments: --state 3"),
         ("--device abacus", "device is abacus: use auto, cpu, cuda or cuda:NUMBER"),
+        ("--device cpu:x", "device is cpu:x: use auto, cpu, cuda or cuda:NUMBER"),
     ],
 )
 def test_bad_option_ends_in_one_line(tmp_path, capsys, options, fault):

@@ -33,6 +33,9 @@ CLAIMED = (
 )
 """Sections whose results the claims are judged by."""
 
+TEMPLATED = "__use_yte__"
+"""At this key Snakemake would run text of the file as Python, and leave the key out."""
+
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
 
 ROOM = 2**20
@@ -63,12 +66,22 @@ def require_yaml(path: Path) -> None:
         _stop([f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}"])
     if not isinstance(content, dict):
         _stop([f"{path} must hold settings as `key: value`"])
+    if TEMPLATED in content:
+        _stop([f"{TEMPLATED} is {_show(content[TEMPLATED])}; it is no setting"])
 
 
 def require_valid(config: Mapping[str, Any]) -> None:
     """Stop with one line for each fault of the settings."""
     if faults := find_faults(config):
         _stop(faults)
+
+
+def require_device(config: Mapping[str, Any]) -> None:
+    """Stop with one line if the settings name a GPU and this machine has none."""
+    device = config["device"]
+    drivers = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # to ask torch would take seconds
+    if device.startswith("cuda") and not any(map(os.path.exists, drivers)):
+        _stop([f"device is {_show(device)}; no GPU is here, so it must be auto or cpu"])
 
 
 def _stop(faults: list[str]) -> NoReturn:
@@ -117,6 +130,7 @@ _BOUNDS = {
     "exclusiveMinimum": "greater than",
     "exclusiveMaximum": "less than",
     "minItems": "of length at least",
+    "maxLength": "of length at most",
 }
 
 
@@ -179,10 +193,11 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(setting, dict):
             continue
         sparsity, length = setting.get("sparsity", 1), setting.get("length", math.inf)
-        if sparsity > length:
-            yield f"{name}.sparsity is {sparsity}; it must be at most {name}.length, {length}"
+        # A pattern of all positions may be uniform attention, of energy K_Q = 0.
+        if sparsity >= length:
+            yield f"{name}.sparsity is {sparsity}; it must be less than {name}.length, {length}"
         particles = setting.get("particles", 0)
-        if particles > length - sparsity and sparsity <= length:
+        if particles > length - sparsity and sparsity < length:
             yield (
                 f"{name}.particles is {particles}; it must be at most {name}.length less "
                 f"{name}.sparsity, {length - sparsity}"
@@ -194,9 +209,9 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
             if not isinstance(lengths, dict) or "shortest" not in lengths:
                 continue
             short, long = lengths["shortest"], lengths["longest"]
-            if sparsity > short:
+            if sparsity >= short:
                 yield (
-                    f"{name}.sparsity is {sparsity}; it must be at most "
+                    f"{name}.sparsity is {sparsity}; it must be less than "
                     f"{name}.{part}.shortest, {short}"
                 )
             if 2 * short > long:
@@ -233,10 +248,10 @@ def _transfer_relations(setting: Mapping[str, Any]) -> Iterator[str]:
             f"transfer.lengths, {lengths}"
         )
     shortest = min(*lengths, setting["pretrain"]["length"])
-    if sparsity > shortest:
+    if sparsity >= shortest:
         yield (
-            f"transfer.sparsity is {sparsity}; it must be at most the least of transfer.lengths "
-            f"and transfer.pretrain.length, {shortest}"
+            f"transfer.sparsity is {sparsity}; it must be less than all of transfer.lengths and "
+            f"transfer.pretrain.length, {shortest}"
         )
 
 
@@ -291,7 +306,8 @@ def _sizes(name: str, setting: Mapping[str, Any], replicates: int) -> Iterator[s
         sizes, most = _bigram_sizes(setting, replicates), LARGEST
     for keys, size in sizes:
         if size > most:
-            key = max(keys, key=lambda key: look_up(setting, key))
+            held = (key for key in keys if key.split(".")[0] in setting)
+            key = max(held, key=lambda key: look_up(setting, key))
             yield (
                 f"{name}.{key} is {_show(look_up(setting, key))}; with the other sizes and "
                 f"replicates it makes {size:.1e} numbers, which must be at most {most:.0e}"
@@ -305,14 +321,14 @@ Sizes = Iterator[tuple[tuple[str, ...], int]]
 
 def _bigram_sizes(setting: Mapping[str, Any], replicates: int) -> Sizes:
     """Of all matrices and of a batch."""
-    states, own = setting.get("states", 1), setting.get("replicates")
+    states, own = setting.get("states", 1), setting.get("replicates", replicates)
     counts = own if isinstance(own, list) else []  # transfer has one for each T
-    most = max(counts, default=replicates)
+    most = max(counts) if counts else own
     yield ("states",), most * states**2
     if "particles" in setting:  # a simulation follows particles, and no tokens
         yield ("states", "particles"), most * states * setting["particles"]
         return
-    for key in ("batch", "length"):
+    for key in ("batch", "larger_batch", "length"):
         if key in setting:
             yield ("states", key), most * states * setting[key]
     for length, count in zip(setting.get("lengths", []), counts, strict=False):

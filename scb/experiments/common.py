@@ -1,6 +1,7 @@
 """What the experiments share: arguments, device, states, provenance, one-line faults."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -113,11 +114,11 @@ def resolve_device(name: str) -> torch.device:
     """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:NUMBER`` means here."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind = name.split(":")[0]
-    if kind not in ("cpu", "cuda"):
+    found = re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)
+    if not found:
         raise ValueError(f"device is {name}: use auto, cpu, cuda or cuda:NUMBER")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {name}, but no CUDA device is there: use auto or cpu")
+    if name != "cpu" and int(found[1] or 0) >= (there := torch.cuda.device_count()):
+        raise ValueError(f"device is {name}, but {there or 'no'} CUDA devices are there")
     return torch.device(name)
 
 

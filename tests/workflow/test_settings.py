@@ -8,6 +8,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
 from project import ROOT, SMOKE
 
@@ -122,7 +123,7 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("replicates", None, INTEGER),
         ("replicates", "8", INTEGER + YAML),
         ("replicates", "many", INTEGER),
-        ("replicates", 2**31, "at most 2147483647"),
+        ("replicates", 10**6 + 1, "at most 1000000"),
         ("tasks.concentration", 0.05, "at least 0.1"),
         ("tasks.concentration", 1e4, "at most 1000"),
         ("seed", -1, "at least 0"),
@@ -135,8 +136,8 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("convergence", 3, "a mapping of settings"),
         ("convergence.states", 1, "at least 2"),
         ("convergence.states", 65537, "at most 65536"),
-        ("convergence.sparsity", 5001, "at most convergence.length, 5000"),
-        ("attention.sparsity", 51, "at most attention.length, 50"),
+        ("convergence.sparsity", 5000, "less than convergence.length, 5000"),
+        ("attention.sparsity", 51, "less than attention.length, 50"),
         ("convergence.boost.steps", 1001, "at most convergence.steps, 1000"),
         ("simulation_500.boost.steps", 10**6, "at most simulation_500.steps, 1000"),
         ("convergence.boost.rate", math.inf, NUMBER),
@@ -156,11 +157,11 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("transfer.lengths", [500], "of length at least 2"),
         (
             "transfer.sparsity",
-            51,
-            "at most the least of transfer.lengths and transfer.pretrain.length, 50",
+            50,
+            "less than all of transfer.lengths and transfer.pretrain.length, 50",
         ),
         ("stage1_samples.doublings", -1, "at least 0"),
-        ("stage1_samples.sparsity", 126, "at most stage1_samples.drawn.shortest, 125"),
+        ("stage1_samples.sparsity", 125, "less than stage1_samples.drawn.shortest, 125"),
         (
             "stage1_samples.uniform.longest",
             499,
@@ -323,6 +324,11 @@ def test_long_value_is_cut(config):
     assert len(line) < 120
 
 
+def test_folder_whose_name_is_too_long_for_a_file_system(config):
+    (line,) = find_faults(put(config, "results", "x" * 101))
+    assert line == f"results is '{'x' * 56}...; it must be of length at most 100"
+
+
 def test_folder_that_is_none(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
@@ -353,6 +359,11 @@ def test_folder_that_cannot_be_written(config, tmp_path, monkeypatch):
         ("replicates=0", "replicates is 0; it must be at least 1"),
         ("replicate=3", "replicate is no setting; did you mean replicates?"),
         ("results=Snakefile", "results is 'Snakefile'; it must be a folder, and Snakefile is none"),
+        pytest.param(
+            "device=cuda",
+            "device is 'cuda'; no GPU is here, so it must be auto or cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here"),
+        ),
     ],
 )
 def test_snakemake_stops_before_any_job(fresh, argument, told):
@@ -364,6 +375,21 @@ def test_snakemake_stops_before_any_job(fresh, argument, told):
     assert "Traceback" not in run.stdout
     assert "Error" not in run.stdout
     assert not (fresh.root / "smoke").exists()
+
+
+def test_a_gpu_that_is_not_here_hinders_nothing_else(fresh):
+    for arguments in (("--dry-run",), ("smoke/results/convergence/tasks.parquet",)):
+        run = fresh.snakemake(*arguments, "--config", "device=cuda")
+        assert run.returncode == 0, run.stdout
+
+
+def test_no_text_of_the_settings_is_run(fresh):
+    with (fresh.root / "config.yaml").open("a") as config:
+        config.write("""__use_yte__: true\nseed: '?open("pwned", "w") and 0'\n""")
+    run = fresh.snakemake("--dry-run")
+    assert run.returncode != 0
+    assert "Bad setting: __use_yte__ is True; it is no setting" in run.stdout
+    assert not (fresh.root / "pwned").exists()
 
 
 def test_broken_yaml_is_told_with_its_line(fresh):
