@@ -49,23 +49,6 @@ class PowerLaw:
         return self.constant * np.asarray(sizes, np.float64) ** self.exponent
 
 
-def first_reached(counts: ArrayLike, reached: ArrayLike) -> Array:
-    """The first count at which a goal is reached, infinite if it never is.
-
-    Parameters
-    ----------
-    counts : array, shape (S,), increasing
-    reached : array of bool, shape (..., S)
-
-    Returns
-    -------
-    Array, shape (...)
-    """
-    reached = np.asarray(reached, bool)
-    first = np.asarray(counts, np.float64)[reached.argmax(-1)]
-    return np.where(reached.any(-1), first, np.inf)
-
-
 def samples_needed(runs: pd.DataFrame) -> pd.DataFrame:
     """Samples after which the support was first found, of runs of `scb.tables.TRANSFER`.
 

@@ -252,7 +252,7 @@ def test_convergence_as_claimed(good):
 
 
 def test_only_positive_runs_decide_and_all_stand_beside(good):
-    rows = rules.judge_convergence(good)
+    rows = judge(rules.convergence(good))
     assert set(rows["replicates"]) == {REPLICATES - len(NEGATIVE)}
     assert set(rows["all_replicates"]) == {REPLICATES}
 
@@ -307,7 +307,7 @@ def test_diverged_sgd_counts_as_infinitely_far():
 
 def test_no_positive_run_shows_nothing():
     run = make_run(negative=range(REPLICATES))
-    rows = rules.judge_convergence(run)
+    rows = judge(rules.convergence(run))
     assert set(rows["verdict"]) == {"not reproduced"}
     assert rows["estimate"].isna().all()
     assert rows["all_estimate"].notna().all()
@@ -318,7 +318,7 @@ def test_other_runs_need_no_small_steps():
     frames = [frame("boost", BOOST, "boost", stage_1)]
     frames += [frame(name, TRAIN, "train", law) for name, law in laws.items()]
     both = pd.concat(frames, ignore_index=True)
-    rows = rules.judge_convergence(Run(None, both, {}), intervals=500)
+    rows = judge(rules.convergence(Run(None, both, {})), intervals=500)
     assert sorted(set(rows["id"])) == ["C1", "C3", "C4", "C5"]
     assert rows["confidence"].unique() == pytest.approx([1 - 0.05 / 500])
 

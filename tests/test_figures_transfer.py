@@ -97,6 +97,12 @@ def test_caption_counts_signs_and_what_was_not_found(paths):
     assert "5 at 100, 5 at 400, 3 at 1600" in caption
 
 
+def test_a_run_that_diverged_counts_as_the_worst(paths):
+    (scratch,) = Transfer.read(paths).runs("scratch")
+    assert scratch.curve("support", CURVE)[1][2, -1] == 0
+    assert scratch.curve("normalised", CURVE)[1][2, -1] == np.inf
+
+
 def test_colours_are_not_those_of_the_optimizers():
     from scb.figures.style import LOOKS
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scb.scaling import first_reached, fit_power_law, samples_needed
+from scb.scaling import fit_power_law, samples_needed
 
 SIZES = np.array([500.0, 1500.0, 5000.0, 15000.0, 50000.0])
 
@@ -84,11 +84,6 @@ def test_a_bound_on_the_exponent_survives_censoring():
     law = fit_power_law(SIZES, counts)
     assert law.exponent == law.high == np.inf
     assert law.low == pytest.approx(1)
-
-
-def test_first_reached():
-    reached = [[False, True, False, True], [False] * 4, [True] * 4]
-    np.testing.assert_array_equal(first_reached([1, 2, 4, 8], reached), [2, np.inf, 1])
 
 
 def test_samples_needed_tells_censored_from_not_run():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scb.experiments.windows import energy_exponent, paired_exponent
+from scb import tables
+from scb.experiments.windows import energy_exponent, last_step, paired_exponent
 from scb.windows import useful_window
 
 LAMBDAS = [0, 1e-5, 1e-4, 1e-3]
@@ -60,6 +61,25 @@ def test_window_holds_the_best_and_knows_no_scale(distances, scale):
 def test_penalties_that_are_none(lam):
     with pytest.raises(ValueError, match="penalties are"):
         useful_window(lam, [1.0, 2.0])
+
+
+def test_a_run_that_diverged_in_stage_1_is_not_aligned(tmp_path):
+    def write(name, optimizer, steps, signals):
+        rows = pd.DataFrame({"replicate": range(3)}).merge(pd.DataFrame({"step": steps}), "cross")
+        frame = rows.assign(optimizer=optimizer, stage="boost", bayes_loss=0.1)
+        for metric in tables.MEASURED:
+            frame[metric] = [signal for of_run in signals for signal in of_run]
+        frame["diverged"] = frame[tables.MEASURED[0]].isna()
+        optimizers = {optimizer: {"penalty": 0.5}}
+        tables.write(frame, tmp_path / name, tables.CURVES, {"optimizers": optimizers})
+        return tmp_path / name
+
+    # Positive at the end; positive until it diverged; negative.
+    boost = write("boost.parquet", "boost", [0, 1], [(0.1, 0.2), (0.1, np.nan), (0.1, -0.2)])
+    curves = write("curves.parquet", "penalty_0", [2, 3], [(0.3, 0.4)] * 3)
+    ends = last_step(curves, boost, "sweep")
+    assert ends["aligned"].tolist() == [True, False, False]
+    assert ends["value_signal"].tolist() == [0.4] * 3
 
 
 def found(exponent_rate=1.2, exponent_energy=-0.7):

@@ -15,8 +15,9 @@ Each claim is judged by statistics over independent replicates (task seed and st
 paired across optimisers by a common stream. An estimate is a median over replicates with an
 exact interval between order statistics, a share with the interval of Clopper and Pearson, or
 the exponent of a power law with its bootstrap interval. All intervals below hold together at
-{FAMILY:.0%}: each is at confidence {{confidence:.4%}} (Bonferroni). The *runs* behind an exponent
-are those at any T; the longest T have fewer (`transfer.replicates` in config.yaml).
+{FAMILY:.0%}: each is at confidence {{confidence:.4%}} (Bonferroni). Those of exponents are so by
+name only: a bootstrap knows no more than its runs, and the longest T have few
+(`transfer.replicates` in config.yaml; *runs* counts those at any T).
 
 A statistic is *shown* if its whole interval lies where its rule says and its estimate goes as
 far as the rule asks, *contradicted* if the whole interval lies elsewhere, and *not shown*

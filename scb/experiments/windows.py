@@ -10,6 +10,7 @@ from scipy.stats import linregress, t
 from scb import tables
 from scb.experiments.common import Arguments, add_outputs, run
 from scb.population import balancing_penalty
+from scb.runs import Run
 from scb.task import Task
 from scb.windows import useful_window
 
@@ -25,12 +26,10 @@ def last_step(curves: Path, boost: Path, sweep: str) -> pd.DataFrame:
         for name, optimizer in tables.setting(curves)["optimizers"].items()
     }
     last = frame[frame["step"] == frame["step"].max()]
-    start = tables.read(boost, tables.CURVES).sort_values("step").groupby("replicate").last()
-    positive = (start["value_signal"] > 0) & (start["attention_signal"] > 0)
     return last.assign(
         sweep=sweep,
         penalty=last["optimizer"].map(penalties),
-        aligned=last["replicate"].map(positive),
+        aligned=last["replicate"].isin(Run.read(boost).positive("boost")),
     )[tables.PENALTIES.names]
 
 

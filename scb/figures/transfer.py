@@ -41,10 +41,11 @@ class Runs:
     look: style.Look
 
     def curve(self, metric: str, length: int) -> tuple[Array, Array]:
-        """Samples, shape (S,), and a metric, shape (R, S), infinite once diverged."""
+        """Samples, shape (S,), and a metric, shape (R, S), the worst once diverged."""
         rows = self.frame[self.frame["length"] == length]
         grid = rows.pivot(index="replicate", columns="samples", values=metric)
-        return grid.columns.to_numpy(np.float64), grid.fillna(np.inf).to_numpy(np.float64)
+        worst = 0.0 if metric == "support" else np.inf
+        return grid.columns.to_numpy(np.float64), grid.fillna(worst).to_numpy(np.float64)
 
     def mirrored(self, length: int) -> list[int]:
         """Replicates whose last row has a negative alpha_A, or which diverged."""
