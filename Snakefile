@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from workflow.settings import folder_faults, require_device, require_valid, require_yaml
+from workflow.stopping import hear_sigterm_anywhere
 
 min_version("9.13")
 
@@ -74,6 +75,7 @@ onstart:
         job.resources.get("gpu") for job in workflow.dag.needrun_jobs()
     ):
         require_device(config)
+    hear_sigterm_anywhere()
 
 
 onerror:
