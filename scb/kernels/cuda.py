@@ -244,7 +244,10 @@ def heads(stream: Stream, step: int | Tensor, first: int, size: int) -> tuple[Te
 
 
 def tokens(stream: Stream, step: int | Tensor, first: int, size: int) -> Tensor:
-    """Context tokens, shape (R, size, T); see `scb.stream.Stream.tokens`."""
+    """Context tokens, shape (R, size, T), as `attend` and `adjoint` draw them.
+
+    Training stores no tokens: this is how the device's are held against the CPU's.
+    """
     replicates, length = len(stream.seeds), stream.length
     drawn = torch.empty(replicates, size, length, dtype=stream.dtype, device=stream.device)
     extent = _extent(length, STRETCH)
