@@ -24,18 +24,23 @@ TARGETS = [
     "smoke/results/simulation_100/simulation.parquet",
 ]
 
+LONG = """
+log_interval: 10000
+convergence: {steps: 50000, boost: {steps: 50000}}
+"""
+
 
 @pytest.fixture
 def started(fresh):
     """Start the workflow in a session of its own; what is left of it ends with the test."""
     calls = []
 
-    def start(*arguments):
+    def start(*targets, settings=(SMOKE,)):
         # What runs in the background ignores Ctrl-C, and so would all that it starts.
         calls.append(
             fresh.start(
-                *TARGETS,
-                *arguments,
+                *(targets or TARGETS),
+                settings=settings,
                 start_new_session=True,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
@@ -67,10 +72,11 @@ def kill(processes):
             process.kill()
 
 
-def wait_for(path, seconds=120):
+def wait_for(path, text="", seconds=120):
+    """Until there is such a file, with that text in it."""
     end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"no {path}"
+    while not (path.exists() and text in path.read_text(errors="ignore")):
+        assert time.monotonic() < end, f"no {path} with {text!r}"
         time.sleep(0.02)
 
 
@@ -133,8 +139,16 @@ def test_killed_without_its_jobs(fresh, started, smoke):
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)
 def test_asked_to_stop(fresh, started, smoke, by):
-    running = started()
-    wait_for(fresh.root / "smoke/results/logs/convergence/boost.log")
+    # One job, of seconds, that soon says how far it is: then it is past its imports.
+    progress = fresh.root / "scb/progress.py"
+    rare = progress.read_text()
+    assert "SECONDS_BETWEEN_LINES = 15.0" in rare
+    progress.write_text(rare.replace("LINES = 15.0", "LINES = 1.0"))
+    (fresh.root / "long.yaml").write_text(LONG)
+    running = started(TARGETS[0], settings=(SMOKE, "long.yaml"))
+    results = fresh.root / "smoke/results"
+    log = results / "logs/convergence/boost.log"
+    wait_for(log, "training: step")
     jobs = psutil.Process(running.pid).children(recursive=True)
     if by == signal.SIGINT:
         os.killpg(running.pid, by)  # as a terminal does
@@ -142,13 +156,21 @@ def test_asked_to_stop(fresh, started, smoke, by):
         running.send_signal(by)
     output, _ = running.communicate(timeout=120)
     assert running.returncode != 0
-    told = {
+    announced = {
         signal.SIGINT: "Terminating processes on user request",
         signal.SIGTERM: "Will exit after finishing currently running jobs",
     }
-    assert told[by] in output
-    # Nothing but the job that was stopped, if it was still importing.
-    assert output.count("Traceback") == output.count("KeyboardInterrupt")
+    assert announced[by] in output
+    assert "Traceback" not in output
+    told = [line for line in log.read_text().splitlines() if not line.startswith("training: ")]
+    if by == signal.SIGINT:
+        (line,) = told
+        assert line.endswith(": interrupted")
+        assert not (results / "convergence/boost.parquet").exists()
+    else:
+        assert told == []
+        assert (results / "convergence/boost.parquet").exists()
+        assert not (results / "logs/convergence/optimizers.log").exists()
     assert psutil.wait_procs(jobs, timeout=30)[1] == []
     assert not finish(fresh)  # not locked
     assert differences(fresh, smoke, part=True) == []
