@@ -113,9 +113,27 @@ def test_links_stay_within_the_archive(report):
         assert ".." not in PurePosixPath(name).parts
 
 
-def test_tables_in_the_archive_are_those_of_the_run(report, smoke):
-    found = [name for name in report.files if name.endswith(".parquet")]
-    assert len(found) >= 10
+def test_claims_come_first_each_with_a_row(report, smoke):
+    headings = re.findall("<h2>(.*?)</h2>", report.html)
+    assert headings == ["Claims", "Figures", "Run times", "Provenance"]
+    claims = pq.read_table(smoke.root / "smoke/results/claims.parquet")["id"].unique().to_pylist()
+    assert set(claims) >= {f"C{number}" for number in range(1, 12)}
+    rows = re.findall(r"<tr>\s*<td>(\w+)</td>", report.section("smoke/results/claims.md"))
+    assert rows[: len(claims)] == claims
+
+
+def test_tables_in_the_archive_are_those_of_the_run(report, smoke, figures):
+    # All that figures and claims are made from, and the claims.
+    summary = smoke.snakemake("--detailed-summary").stdout
+    marked = ["smoke/results/claims.md", *(f"smoke/figures/{path.name}" for path in figures)]
+    used = {"smoke/results/claims.parquet"}
+    for name in marked:
+        (row,) = re.findall(rf"^{name}\t.*", summary, re.MULTILINE)
+        inputs = row.split("\t")[4].split(",")
+        used |= {name for name in inputs if name.endswith(".parquet")}
+    assert used == set(re.findall(r"<code>([\w/]+\.parquet)</code>", report.html))
+    found = {name for name in report.files if name.endswith(".parquet")}
+    assert found == used
     for name in found:
         assert report.files[name] == (smoke.root / name).read_bytes()
 
