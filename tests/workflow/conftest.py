@@ -3,13 +3,14 @@
 import shutil
 
 import pytest
-from project import Project, copy_tree
+from project import Project, commit, copy_tree
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """The project after a run of everything; not to be changed."""
     project = copy_tree(tmp_path_factory.mktemp("smoke"))
+    commit(project)
     run = project.snakemake()
     assert run.returncode == 0, run.stdout
     return project

@@ -12,7 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[2]
-TRACKED = ["Snakefile", "config.yaml", "environment.yml", "profiles", "scb", "workflow"]
+TRACKED = [
+    *(".gitignore", "Snakefile", "config.yaml", "environment.yml"),
+    *("profiles", "scb", "workflow"),
+]
 SMOKE = "smoke.yaml"
 
 
@@ -79,6 +82,20 @@ def copy_tree(root: Path) -> Project:
             shutil.copy2(source, root / name)
     shutil.copy2(Path(__file__).parent / SMOKE, root)
     return Project(root)
+
+
+def commit(project: Project) -> str:
+    """Put the copy under git, as the project is; the commit."""
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(project.root), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "all")
+    return git("rev-parse", "HEAD")
 
 
 def requests(plan: str) -> dict[tuple[str, str], dict[str, int]]:
