@@ -84,22 +84,34 @@ def is_locked(project):
     return any((project.root / ".snakemake/locks").glob("*"))
 
 
-def finish(project):
-    """Run to the end as the README says; whether it was locked."""
+def unlock(project, *targets):
+    """Unlock as the README says; whether it was locked."""
     locked = is_locked(project)
     if locked:
-        assert "--unlock" in project.snakemake(*TARGETS).stdout
+        assert "--unlock" in project.snakemake(*targets).stdout
         assert project.snakemake("--unlock").returncode == 0
-    run = project.snakemake(*TARGETS)
+    return locked
+
+
+def finish(project, *targets):
+    """Run to the end as the README says; whether it was locked."""
+    targets = targets or TARGETS
+    locked = unlock(project, *targets)
+    run = project.snakemake(*targets)
     assert run.returncode == 0, run.stdout
     return locked
+
+
+def files(project):
+    found = (path for path in (project.root / "smoke").rglob("*") if path.is_file())
+    return sorted(path.relative_to(project.root) for path in found)
 
 
 def test_killed_at_random_moments(fresh, started, smoke):
     begin = time.monotonic()
     finish(fresh)
     duration = time.monotonic() - begin
-    whole = sorted(path for path in (fresh.root / "smoke").rglob("*") if path.is_file())
+    whole = files(fresh)
 
     moments = random.Random(SEED)
     hit = 0
@@ -117,12 +129,36 @@ def test_killed_at_random_moments(fresh, started, smoke):
             psutil.wait_procs(victims, timeout=10)
         finish(fresh)
         # All there, nothing else there, and none of it different.
-        assert sorted(path for path in (fresh.root / "smoke").rglob("*") if path.is_file()) == whole
+        assert files(fresh) == whole
         assert differences(fresh, smoke, part=True) == []
         if hit == KILLS:
             break
     assert hit == KILLS
     assert fresh.plan(*TARGETS) == set()
+
+
+def test_whole_run_killed_at_random_moments(fresh, started, smoke):
+    jobs = sum(path.suffix == ".tsv" for path in files(smoke))
+    moments = random.Random(SEED)
+    for part in range(3):
+        running = started("all")
+        # Counted in jobs that ended: how long they take depends on what else the machine does.
+        ended = moments.randrange(part * jobs // 3, (part + 1) * jobs // 3)
+        end = time.monotonic() + 300
+        while sum(path.suffix == ".tsv" for path in files(fresh)) < ended:
+            assert running.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(moments.uniform(0, 2))
+        victims = family(running)
+        kill(victims)
+        assert running.wait() == -signal.SIGKILL
+        psutil.wait_procs(victims, timeout=10)
+        unlock(fresh, "all")
+    finish(fresh, "all")
+    assert files(fresh) == files(smoke)
+    assert differences(fresh, smoke) == []
+    assert fresh.plan("all") == set()
 
 
 def test_killed_without_its_jobs(fresh, started, smoke):
