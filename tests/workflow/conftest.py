@@ -27,6 +27,17 @@ def whole(smoke, tmp_path_factory):
     return project
 
 
+@pytest.fixture(scope="session")
+def kernelised(smoke, tmp_path_factory):
+    """The project after a run of everything and of the kernels; not to be changed."""
+    root = tmp_path_factory.mktemp("kernelised") / "done"
+    shutil.copytree(smoke.root, root)
+    project = Project(root)
+    run = project.snakemake("kernelised")
+    assert run.returncode == 0, run.stdout
+    return project
+
+
 @pytest.fixture
 def done(smoke, tmp_path):
     """The project after a run of everything, to be changed."""

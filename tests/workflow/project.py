@@ -17,6 +17,7 @@ TRACKED = [
     *("profiles", "scb", "workflow"),
 ]
 SMOKE = "smoke.yaml"
+GATHERING = ("all", "extensions", "kernelised")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Project:
         )
         if pythonpath:
             environment["PYTHONPATH"] = pythonpath
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        # A profile says itself how many cores.
+        cores = () if "--profile" in arguments else ("--cores", "2")
+        command = [sys.executable, "-m", "snakemake", *cores, *arguments]
         return subprocess.Popen(
             [*command, "--configfile", *settings] if settings else command,
             cwd=self.root,
@@ -106,7 +109,7 @@ def requests(plan: str) -> dict[tuple[str, str], dict[str, int]]:
         wildcards = "".join(re.findall(r"^    wildcards: (.*)$", text, re.MULTILINE))
         values = "_".join(re.findall(r"\w+=([^,]+)", wildcards))
         asked[rule, values] = {"threads": 1, "gpu": 0} | {k: int(v) for k, v in found.items()}
-    return {job: request for job, request in asked.items() if job != ("all", "")}
+    return {job: request for job, request in asked.items() if job[0] not in GATHERING}
 
 
 def differences(one: Project, other: Project, *, part: bool = False) -> list[str]:
