@@ -3,6 +3,7 @@
 import hashlib
 import json
 import runpy
+import signal
 import subprocess
 import sys
 
@@ -213,3 +214,26 @@ def test_a_bar_shows_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
     assert "18/18" in shown
     assert "100%" in shown
     assert len(out.splitlines()) == len(WRITTEN) + 1
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)
+def test_a_run_that_is_asked_to_stop_leaves_nothing(tmp_path, by):
+    options = f"{SMALL} {RATES} --output {tmp_path}".replace("--steps 30", "--steps 10000000")
+    options = options.replace("--log-interval 5", "--log-interval 100000")
+    command = [sys.executable, "-m", "scb", "train", *options.split()]
+    with subprocess.Popen(
+        command,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in background
+    ) as running:
+        while "step 12/12" not in running.stderr.readline():  # Stage 1 is done
+            assert running.poll() is None
+        assert list(tmp_path.iterdir())  # the scratch folder
+        running.send_signal(by)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert told.splitlines()[-1] == "python -m scb train: stopped, nothing written"
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []

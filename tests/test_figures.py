@@ -1,6 +1,7 @@
 """Figures, drawn from synthetic tables that hold every case a run can end in."""
 
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -585,6 +586,14 @@ def test_output_must_be_a_pdf_in_a_folder_that_can_be_written(results, tmp_path,
     output = tmp_path / "file" / "fig3.pdf"
     assert fig3_signals.main([*options(3, results), "--output", str(output)]) == 1
     assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_in_one_line(results, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    assert fig3_signals.main([*options(3, results), "--output", str(tmp_path / "fig3.pdf")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(": interrupted")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_figure_5_takes_a_table_of_stage_1_for_each_of_curves(results, capsys) -> None:

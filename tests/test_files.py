@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -48,6 +49,34 @@ def test_a_kill_leaves_the_old_file_and_the_next_write_clears_up(tmp_path):
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert set(tmp_path.iterdir()) == {path, other}
+
+
+LIVING = """
+import sys
+from pathlib import Path
+from scb.files import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("late")
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_that_write_at_once_keep_their_own(tmp_path):
+    path, elsewhere = tmp_path / "file", tmp_path / f".file.another.{os.getpid()}"
+    elsewhere.write_text("of a process of that number, on another host")
+    other = subprocess.Popen(
+        [sys.executable, "-c", LIVING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with other:
+        assert other.stdout.readline() == b"writing\n"
+        with replacing(path) as temporary:
+            temporary.write_text("early")
+        assert path.read_text() == "early"
+        assert len(list(tmp_path.iterdir())) == 2
+    assert other.returncode == 0
+    assert path.read_text() == "late"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):

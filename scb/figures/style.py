@@ -363,7 +363,7 @@ def command(
     Returns
     -------
     int
-        Exit status: 0, or 1 after one line on a table or a file at fault.
+        Exit status: 0, or 1 after one line on a table or a file at fault, or on Ctrl-C.
     """
     parser = argparse.ArgumentParser(description=draw.__doc__)
     for option in options:
@@ -379,5 +379,8 @@ def command(
         save(draw(**arguments), output)
     except (TableError, OSError) as fault:
         print(f"error: {fault}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
         return 1
     return 0

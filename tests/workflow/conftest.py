@@ -3,13 +3,14 @@
 import shutil
 
 import pytest
-from project import Project, copy_tree
+from project import Project, commit, copy_tree
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """The project after a run of everything; not to be changed."""
     project = copy_tree(tmp_path_factory.mktemp("smoke"))
+    commit(project)
     run = project.snakemake()
     assert run.returncode == 0, run.stdout
     return project
@@ -22,6 +23,17 @@ def whole(smoke, tmp_path_factory):
     shutil.copytree(smoke.root, root)
     project = Project(root)
     run = project.snakemake("extensions", "kernelised")
+    assert run.returncode == 0, run.stdout
+    return project
+
+
+@pytest.fixture(scope="session")
+def kernelised(smoke, tmp_path_factory):
+    """The project after a run of everything and of the kernels; not to be changed."""
+    root = tmp_path_factory.mktemp("kernelised") / "done"
+    shutil.copytree(smoke.root, root)
+    project = Project(root)
+    run = project.snakemake("kernelised")
     assert run.returncode == 0, run.stdout
     return project
 

@@ -12,8 +12,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[2]
-TRACKED = ["Snakefile", "config.yaml", "environment.yml", "profiles", "scb", "workflow"]
+TRACKED = [
+    *(".gitignore", "Snakefile", "config.yaml", "environment.yml"),
+    *("profiles", "scb", "workflow"),
+]
 SMOKE = "smoke.yaml"
+GATHERING = ("all", "extensions", "kernelised")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Project:
         )
         if pythonpath:
             environment["PYTHONPATH"] = pythonpath
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        # A profile says itself how many cores.
+        cores = () if "--profile" in arguments else ("--cores", "2")
+        command = [sys.executable, "-m", "snakemake", *cores, *arguments]
         return subprocess.Popen(
             [*command, "--configfile", *settings] if settings else command,
             cwd=self.root,
@@ -81,6 +87,20 @@ def copy_tree(root: Path) -> Project:
     return Project(root)
 
 
+def commit(project: Project) -> str:
+    """Put the copy under git, as the project is; the commit."""
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(project.root), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "all")
+    return git("rev-parse", "HEAD")
+
+
 def requests(plan: str) -> dict[tuple[str, str], dict[str, int]]:
     """What a dry run says of each (rule, wildcards): threads, memory (MB), time (minutes), GPUs."""
     asked = {}
@@ -89,7 +109,7 @@ def requests(plan: str) -> dict[tuple[str, str], dict[str, int]]:
         wildcards = "".join(re.findall(r"^    wildcards: (.*)$", text, re.MULTILINE))
         values = "_".join(re.findall(r"\w+=([^,]+)", wildcards))
         asked[rule, values] = {"threads": 1, "gpu": 0} | {k: int(v) for k, v in found.items()}
-    return {job: request for job, request in asked.items() if job != ("all", "")}
+    return {job: request for job, request in asked.items() if job[0] not in GATHERING}
 
 
 def differences(one: Project, other: Project, *, part: bool = False) -> list[str]:

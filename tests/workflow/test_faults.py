@@ -11,7 +11,7 @@ import time
 
 import psutil
 import pytest
-from project import SMOKE, differences
+from project import ROOT, SMOKE, differences
 
 pytestmark = pytest.mark.slow
 
@@ -24,18 +24,23 @@ TARGETS = [
     "smoke/results/simulation_100/simulation.parquet",
 ]
 
+LONG = """
+log_interval: 10000
+convergence: {steps: 50000, boost: {steps: 50000}}
+"""
+
 
 @pytest.fixture
 def started(fresh):
     """Start the workflow in a session of its own; what is left of it ends with the test."""
     calls = []
 
-    def start(*arguments):
+    def start(*targets, settings=(SMOKE,)):
         # What runs in the background ignores Ctrl-C, and so would all that it starts.
         calls.append(
             fresh.start(
-                *TARGETS,
-                *arguments,
+                *(targets or TARGETS),
+                settings=settings,
                 start_new_session=True,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
@@ -67,10 +72,11 @@ def kill(processes):
             process.kill()
 
 
-def wait_for(path, seconds=120):
+def wait_for(path, text="", seconds=120):
+    """Until there is such a file, with that text in it."""
     end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"no {path}"
+    while not (path.exists() and text in path.read_text(errors="ignore")):
+        assert time.monotonic() < end, f"no {path} with {text!r}"
         time.sleep(0.02)
 
 
@@ -78,22 +84,34 @@ def is_locked(project):
     return any((project.root / ".snakemake/locks").glob("*"))
 
 
-def finish(project):
-    """Run to the end as the README says; whether it was locked."""
+def unlock(project, *targets):
+    """Unlock as the README says; whether it was locked."""
     locked = is_locked(project)
     if locked:
-        assert "--unlock" in project.snakemake(*TARGETS).stdout
+        assert "--unlock" in project.snakemake(*targets).stdout
         assert project.snakemake("--unlock").returncode == 0
-    run = project.snakemake(*TARGETS)
+    return locked
+
+
+def finish(project, *targets):
+    """Run to the end as the README says; whether it was locked."""
+    targets = targets or TARGETS
+    locked = unlock(project, *targets)
+    run = project.snakemake(*targets)
     assert run.returncode == 0, run.stdout
     return locked
+
+
+def files(project):
+    found = (path for path in (project.root / "smoke").rglob("*") if path.is_file())
+    return sorted(path.relative_to(project.root) for path in found)
 
 
 def test_killed_at_random_moments(fresh, started, smoke):
     begin = time.monotonic()
     finish(fresh)
     duration = time.monotonic() - begin
-    whole = sorted(path for path in (fresh.root / "smoke").rglob("*") if path.is_file())
+    whole = files(fresh)
 
     moments = random.Random(SEED)
     hit = 0
@@ -111,12 +129,36 @@ def test_killed_at_random_moments(fresh, started, smoke):
             psutil.wait_procs(victims, timeout=10)
         finish(fresh)
         # All there, nothing else there, and none of it different.
-        assert sorted(path for path in (fresh.root / "smoke").rglob("*") if path.is_file()) == whole
+        assert files(fresh) == whole
         assert differences(fresh, smoke, part=True) == []
         if hit == KILLS:
             break
     assert hit == KILLS
     assert fresh.plan(*TARGETS) == set()
+
+
+def test_whole_run_killed_at_random_moments(fresh, started, smoke):
+    jobs = sum(path.suffix == ".tsv" for path in files(smoke))
+    moments = random.Random(SEED)
+    for part in range(3):
+        running = started("all")
+        # Counted in jobs that ended: how long they take depends on what else the machine does.
+        ended = moments.randrange(part * jobs // 3, (part + 1) * jobs // 3)
+        end = time.monotonic() + 300
+        while sum(path.suffix == ".tsv" for path in files(fresh)) < ended:
+            assert running.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(moments.uniform(0, 2))
+        victims = family(running)
+        kill(victims)
+        assert running.wait() == -signal.SIGKILL
+        psutil.wait_procs(victims, timeout=10)
+        unlock(fresh, "all")
+    finish(fresh, "all")
+    assert files(fresh) == files(smoke)
+    assert differences(fresh, smoke) == []
+    assert fresh.plan("all") == set()
 
 
 def test_killed_without_its_jobs(fresh, started, smoke):
@@ -133,8 +175,16 @@ def test_killed_without_its_jobs(fresh, started, smoke):
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)
 def test_asked_to_stop(fresh, started, smoke, by):
-    running = started()
-    wait_for(fresh.root / "smoke/results/logs/convergence/boost.log")
+    # One job, of seconds, that soon says how far it is: then it is past its imports.
+    progress = fresh.root / "scb/progress.py"
+    rare = progress.read_text()
+    assert "SECONDS_BETWEEN_LINES = 15.0" in rare
+    progress.write_text(rare.replace("LINES = 15.0", "LINES = 1.0"))
+    (fresh.root / "long.yaml").write_text(LONG)
+    running = started(TARGETS[0], settings=(SMOKE, "long.yaml"))
+    results = fresh.root / "smoke/results"
+    log = results / "logs/convergence/boost.log"
+    wait_for(log, "training: step")
     jobs = psutil.Process(running.pid).children(recursive=True)
     if by == signal.SIGINT:
         os.killpg(running.pid, by)  # as a terminal does
@@ -142,13 +192,21 @@ def test_asked_to_stop(fresh, started, smoke, by):
         running.send_signal(by)
     output, _ = running.communicate(timeout=120)
     assert running.returncode != 0
-    told = {
+    announced = {
         signal.SIGINT: "Terminating processes on user request",
         signal.SIGTERM: "Will exit after finishing currently running jobs",
     }
-    assert told[by] in output
-    # Nothing but the job that was stopped, if it was still importing.
-    assert output.count("Traceback") == output.count("KeyboardInterrupt")
+    assert announced[by] in output
+    assert "Traceback" not in output
+    told = [line for line in log.read_text().splitlines() if not line.startswith("training: ")]
+    if by == signal.SIGINT:
+        (line,) = told
+        assert line.endswith(": interrupted")
+        assert not (results / "convergence/boost.parquet").exists()
+    else:
+        assert told == []
+        assert (results / "convergence/boost.parquet").exists()
+        assert not (results / "logs/convergence/optimizers.log").exists()
     assert psutil.wait_procs(jobs, timeout=30)[1] == []
     assert not finish(fresh)  # not locked
     assert differences(fresh, smoke, part=True) == []
@@ -166,10 +224,11 @@ def test_second_run_in_the_folder_is_refused(fresh, started, smoke):
 
 
 def test_clock_set_back(fresh, smoke):
-    # What was made so far is from tomorrow.
+    # What was made so far is from tomorrow, and some of the code.
     finish(fresh)
     tomorrow = time.time() + 86400
-    for path in (fresh.root / "smoke").rglob("*"):
+    module = fresh.root / "scb/algorithm.py"
+    for path in (*(fresh.root / "smoke").rglob("*"), module):
         os.utime(path, (tomorrow, tomorrow))
     assert fresh.plan(*TARGETS) == set()
     (fresh.root / TARGETS[0]).unlink()
@@ -177,10 +236,12 @@ def test_clock_set_back(fresh, smoke):
     assert run.returncode != 0
     assert "clock skew" in run.stdout
     assert differences(fresh, smoke, part=True) == []
-    # As docs/reliability.md says.
-    subprocess.run(
-        ["find", "smoke", "-newermt", "now", "-exec", "touch", "{}", "+"], cwd=fresh.root
-    )
+    # As the page says, of folders that lie elsewhere.
+    (fresh.root / "smoke/figures").mkdir()
+    for name in ("results", "figures"):
+        (fresh.root / name).symlink_to(f"smoke/{name}")
+    (remedy,) = re.findall(r"^find .*$", (ROOT / "docs/reliability.md").read_text(), re.MULTILINE)
+    subprocess.run(remedy, shell=True, check=True, cwd=fresh.root)
     finish(fresh)
     assert differences(fresh, smoke, part=True) == []
     assert fresh.plan(*TARGETS) == set()

@@ -1,21 +1,7 @@
 """The second paper's DAG, which `make` leaves out: run once on the smoke settings."""
 
-import shutil
-
-import pytest
-from project import Project, differences
+from project import differences
 from test_extensions import captions_of, page_of
-
-
-@pytest.fixture(scope="module")
-def kernelised(smoke, tmp_path_factory):
-    """The project after a run of everything and of the kernels; not to be changed."""
-    root = tmp_path_factory.mktemp("kernelised") / "done"
-    shutil.copytree(smoke.root, root)
-    project = Project(root)
-    run = project.snakemake("kernelised")
-    assert run.returncode == 0, run.stdout
-    return project
 
 
 def test_kernels_are_made(kernelised):

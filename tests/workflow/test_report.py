@@ -3,9 +3,12 @@
 import base64
 import importlib
 import json
+import platform
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
@@ -14,6 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from project import ROOT, Project
+
+from scb import provenance
+from scb.experiments.common import describe, resolve_device
 
 REPORTER = ("--reporter", "page", "--report-page-path")
 
@@ -113,9 +119,27 @@ def test_links_stay_within_the_archive(report):
         assert ".." not in PurePosixPath(name).parts
 
 
-def test_tables_in_the_archive_are_those_of_the_run(report, smoke):
-    found = [name for name in report.files if name.endswith(".parquet")]
-    assert len(found) >= 10
+def test_claims_come_first_each_with_a_row(report, smoke):
+    headings = re.findall("<h2>(.*?)</h2>", report.html)
+    assert headings == ["Claims", "Figures", "Run times", "Provenance"]
+    claims = pq.read_table(smoke.root / "smoke/results/claims.parquet")["id"].unique().to_pylist()
+    assert set(claims) >= {f"C{number}" for number in range(1, 12)}
+    rows = re.findall(r"<tr>\s*<td>(\w+)</td>", report.section("smoke/results/claims.md"))
+    assert rows[: len(claims)] == claims
+
+
+def test_tables_in_the_archive_are_those_of_the_run(report, smoke, figures):
+    # All that figures and claims are made from, and the claims.
+    summary = smoke.snakemake("--detailed-summary").stdout
+    marked = ["smoke/results/claims.md", *(f"smoke/figures/{path.name}" for path in figures)]
+    used = {"smoke/results/claims.parquet"}
+    for name in marked:
+        (row,) = re.findall(rf"^{name}\t.*", summary, re.MULTILINE)
+        inputs = row.split("\t")[4].split(",")
+        used |= {name for name in inputs if name.endswith(".parquet")}
+    assert used == set(re.findall(r"<code>([\w/]+\.parquet)</code>", report.html))
+    found = {name for name in report.files if name.endswith(".parquet")}
+    assert found == used
     for name in found:
         assert report.files[name] == (smoke.root / name).read_bytes()
 
@@ -142,6 +166,40 @@ def test_every_table_has_provenance(report, smoke):
     assert part.count("as recorded") == len(list(results.rglob("*.provenance.json")))
     assert 'class="differs"' not in part
     assert f"torch {record['versions']['torch']}" in part
+
+
+def test_provenance_says_what_ran_where_and_when(report, smoke):
+    command = ["git", "-C", str(smoke.root), "rev-parse", "HEAD"]
+    commit = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    device = describe(resolve_device("auto"))
+    part = unescape(report.section("provenance"))
+    paths = list((smoke.root / "smoke/results").rglob("*.provenance.json"))
+    for path in paths:
+        record = json.loads(path.read_text())
+        assert record["git"] == {"commit": commit, "dirty": False}
+        assert record["settings_sha256"] == provenance.digest(record["settings"])
+        assert record["device"] == (device if "--device" in record["command"] else "cpu")
+        assert record["versions"] == provenance.versions()
+        started, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        assert started <= ended <= written < ended + timedelta(seconds=10)
+
+        (row,) = re.findall(
+            rf'^<tr><td><a href="{path.relative_to(smoke.root)}">.*?</tr>$',
+            part,
+            re.MULTILINE | re.DOTALL,
+        )
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
+        assert cells[3:] == [
+            f"<code>{record['settings_sha256'][:12]}</code>",
+            record["device"],
+            "1",
+            f"<code>{commit[:12]}</code>",
+            f"{started:%Y-%m-%d %H:%M:%S}",
+            f"{ended:%H:%M:%S}",
+        ]
+    assert all(f"{name} {number}" in part for name, number in provenance.versions().items())
+    assert platform.platform() in part
 
 
 def test_settings_are_those_in_force(report, smoke, tmp_path):

@@ -1,4 +1,4 @@
-"""`rule all` through a real Slurm: a job each, as its rule asks for it, and the same Parquet."""
+"""A run through a real Slurm: a job each, as its rule asks for it, and the same Parquet."""
 
 import subprocess
 import time
@@ -14,6 +14,7 @@ PROFILE = (
     *("--profile", "profiles/slurm"),
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
 )
+TARGETS = ("all", "kernelised")
 BOOST = "smoke/results/convergence/boost.parquet"
 
 
@@ -44,13 +45,14 @@ def allotted(job):
     }
 
 
-def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, smoke):
-    threads = ("--set-threads", "fig5_vocabulary=2")
+def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, kernelised):
+    arguments = (*TARGETS, "--set-threads", "fig5_vocabulary=2")
     before = len(slurm.jobs())
-    plan = fresh.snakemake("--dry-run", *threads).stdout
+    plan = fresh.snakemake("--dry-run", *arguments).stdout
     asked = requests(plan)
-    assert f"total {len(asked) + 1}".split() in map(str.split, plan.splitlines())  # with `all`
-    run = fresh.snakemake(*PROFILE, *threads)
+    total = len(asked) + len(TARGETS)  # which only gather
+    assert f"total {total}".split() in map(str.split, plan.splitlines())
+    run = fresh.snakemake(*arguments, *PROFILE)
     assert run.returncode == 0, run.stdout
 
     jobs = slurm.jobs()[before:]
@@ -60,7 +62,7 @@ def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, s
     assert asked["fig5_vocabulary", ""]["threads"] == 2
     assert {request["gpu"] for request in asked.values()} == {0}  # nothing asked for one
 
-    assert differences(fresh, smoke) == []
+    assert differences(fresh, kernelised) == []
 
     # In the same folder: of a job that fails there, the log is shown here.
     (fresh.root / "scb/figures/fig3_signals.py").write_text("raise SystemExit('no ink')\n")
