@@ -1,7 +1,6 @@
 """Figures, drawn from synthetic tables that hold every case a run can end in."""
 
 import runpy
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -589,7 +588,10 @@ def test_output_must_be_a_pdf_in_a_folder_that_can_be_written(results, tmp_path,
 
 
 def test_ctrl_c_ends_in_one_line(results, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt  # not the signal: what runs in the background ignores that
+
+    monkeypatch.setattr(Figure, "savefig", interrupted)
     assert fig3_signals.main([*options(3, results), "--output", str(tmp_path / "fig3.pdf")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(": interrupted")
