@@ -124,6 +124,7 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("replicates", "8", INTEGER + YAML),
         ("replicates", "many", INTEGER),
         ("replicates", 10**6 + 1, "at most 1000000"),
+        ("regularization.replicates", 3 * 10**8, "at most 1000000"),
         ("tasks.concentration", 0.05, "at least 0.1"),
         ("tasks.concentration", 1e4, "at most 1000"),
         ("seed", -1, "at least 0"),
