@@ -27,15 +27,16 @@ import torch
 
 from benchmarks import plot
 from benchmarks.naive import Naive, rows_of_identity
-from scb.algorithm import optimizers, train
-from scb.curves import Curves
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.data.task import Task
 from scb.experiments.common import iterate
 from scb.figures.style import save
 from scb.kernels import cpu, kernel_for
-from scb.seeds import derive
-from scb.stream import Stream
-from scb.task import Task
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import train
+from scb.learning.curves import Curves
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import preconditioned
 
 ROOT = Path(__file__).parents[1]
 RATE = 1e-3  # small: no iterate leaves the usual numbers, however many steps are timed
@@ -173,7 +174,7 @@ class Ours:
     def __init__(self, task: Task, batch: int) -> None:
         self.stream = Stream(task, [derive(SEED, "stream", r) for r in range(len(task.seeds))])
         self.model = LinearTransformer.initial(task)
-        self.optimizers = optimizers(task, self.model, RATE)
+        self.optimizers = preconditioned(task, self.model, RATE)
         self.batch, self.done = batch, 0
 
     def steps(self, count: int) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from scb.task import Task
+from scb.data.task import Task
 
 
 def one_hot(tokens: Tensor, states: int) -> Tensor:

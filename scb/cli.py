@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from scb.task import Task
+    from scb.data.task import Task
 
 TABLES = ("tasks", "curves", "states")
 """Tables of `train`, each a Parquet file."""
@@ -81,10 +81,10 @@ def train(options: Namespace) -> None:
     # Not at the top: neither help nor a refusal should wait for torch.
     import pandas as pd
 
-    from scb import provenance, tables
+    from scb.data.task import Task
     from scb.experiments import boost, common, optimizers, tasks
     from scb.figures import overview, style
-    from scb.task import Task
+    from scb.store import provenance, tables
 
     started = provenance.now()
     device = common.resolve_device(options.device)
@@ -115,9 +115,9 @@ def train(options: Namespace) -> None:
         files |= {"curves": part["curves"], "state_output": part["states"]}
         run(optimizers, f"{training} steps", *chain.from_iterable(chosen), **files)
 
-        curves = [tables.read(part[name], tables.CURVES) for name in ("boost", "curves")]
+        curves = [tables.read(part[name], CURVES) for name in ("boost", "curves")]
         setting = tables.setting(part["curves"])
-        tables.write(pd.concat(curves), part["curves"], tables.CURVES, setting)
+        tables.write(pd.concat(curves), part["curves"], CURVES, setting)
         style.save(overview.draw(part["curves"]), Path(scratch, "overview.pdf"))
         beside = "seed", "replicates", "log_interval"  # decide the result too
         record = Path(scratch, "provenance.json")
@@ -149,7 +149,7 @@ def _name_outputs_in(folder: Path, record: Path) -> None:
 
 def _rates(options: Namespace, task: "Task") -> tuple[float, float, float]:
     """Rates of both stages and lambda; by the closed forms, as in config.yaml, unless given."""
-    from scb.population import balancing_penalty, largest_stable_rate
+    from scb.theory.population import balancing_penalty, largest_stable_rate
 
     def one_digit(number: Any) -> float:
         return float(f"{float(number):.0e}")
@@ -187,7 +187,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("batch", 64, "B, samples per step", type=count)
     add("steps", 1000, "last step", type=count)
     add("boost-steps", 400, "last step of Stage 1", type=count)
-    closed = "from a closed form of scb.population"
+    closed = "from a closed form of scb.theory.population"
     add("boost-rate", None, f"eta of Stage 1; unless given, {closed}", type=positive)
     add("rate", None, "eta after Stage 1; unless given, half of it", type=positive)
     add("penalty", None, f"lambda of proximal; unless given, {closed}", type=penalty)

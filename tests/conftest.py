@@ -9,8 +9,8 @@ if not torch.cuda.is_available():  # read when Triton is first imported
     os.environ["TRITON_INTERPRET"] = "1"
 
 from scb import Task
-from scb.seeds import derive
-from scb.stream import Stream
+from scb.data.seeds import derive
+from scb.data.stream import Stream
 
 torch.set_num_threads(1)
 

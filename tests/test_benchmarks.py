@@ -8,12 +8,12 @@ import torch
 
 from benchmarks import benchmark, naive
 from benchmarks.naive import Naive
-from scb.algorithm import optimizers
-from scb.metrics import AttentionStatistics
-from scb.population import ValueMoments, expected_attention_gradient, expected_value_gradient
-from scb.seeds import derive
-from scb.stream import Stream
-from scb.transformer import LinearTransformer, squared_loss
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.learning.metrics import AttentionStatistics
+from scb.learning.models import LinearTransformer, squared_loss
+from scb.learning.optimizers import preconditioned
+from scb.theory.population import ValueMoments, expected_attention_gradient, expected_value_gradient
 
 ENCODINGS = [naive.one_hot, naive.rows_of_identity]
 
@@ -46,7 +46,7 @@ def test_same_loss_gradients_and_step_on_the_same_tokens(
     torch.testing.assert_close(theirs.columns.grad, ours.columns.grad[0], rtol=1e-4, atol=1e-6)
 
     before = theirs.columns.detach().clone()
-    for optimizer in optimizers(task, ours, 0.01):
+    for optimizer in preconditioned(task, ours, 0.01):
         optimizer.step()
     theirs.descend()
     assert not torch.allclose(theirs.columns, before)

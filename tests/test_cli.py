@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
-from scb import Task, cli, provenance, tables
+from scb import Task, cli
 from scb.figures import overview, style
-from scb.population import balancing_penalty, largest_stable_rate
+from scb.learning.tables import CURVES
+from scb.store import provenance, tables
+from scb.theory.population import balancing_penalty, largest_stable_rate
 
 SMALL = "--states 3 --length 40 --batch 8 --steps 30 --replicates 3 --seed 5 --log-interval 5"
 RATES = "--boost-steps 12 --boost-rate 0.05 --rate 0.02 --penalty 1e-3"
@@ -51,9 +53,9 @@ def test_numbers_are_those_of_the_pipeline(folder, tmp_path, monkeypatch):
     for name, other in (("tasks", "tasks"), ("states", "end")):
         mine, theirs = folder / f"{name}.parquet", tmp_path / f"{other}.parquet"
         assert mine.read_bytes() == theirs.read_bytes()
-    parts = [tables.read(tmp_path / f"{name}.parquet", tables.CURVES)
+    parts = [tables.read(tmp_path / f"{name}.parquet", CURVES)
              for name in ("boost", "optimizers")]  # fmt: skip
-    curves = tables.read(folder / "curves.parquet", tables.CURVES)
+    curves = tables.read(folder / "curves.parquet", CURVES)
     pd.testing.assert_frame_equal(curves, pd.concat(parts, ignore_index=True))
     setting = tables.setting(tmp_path / "optimizers.parquet")
     assert tables.setting(folder / "curves.parquet") == setting
@@ -144,7 +146,11 @@ def test_bad_option_ends_in_one_line(tmp_path, capsys, options, fault):
     assert not (tmp_path / "out").exists()
 
 
-LATE = ["scb.experiments.optimizers.write_states", "scb.figures.style.save", "scb.provenance.write"]
+LATE = [
+    "scb.experiments.optimizers.write_states",
+    "scb.figures.style.save",
+    "scb.store.provenance.write",
+]
 
 
 @pytest.mark.parametrize("place", LATE)

@@ -7,8 +7,9 @@ import sys
 import pytest
 import yaml
 
-from scb import tables
 from scb.claims.markdown import extract, render, table
+from scb.claims.tables import CLAIMS
+from scb.store import tables
 from workflow.gallery import CLAIMS, shown
 from workflow.settings import digest
 
@@ -72,7 +73,7 @@ def test_claims_are_those_that_the_pipeline_wrote(root, readme):
     gallery = root / "docs/gallery"
     assert extract(readme) == table(shown(gallery), "docs/gallery")
     for name, note in CLAIMS.items():
-        claims = tables.read(gallery / f"{name}.parquet", tables.CLAIMS)
+        claims = tables.read(gallery / f"{name}.parquet", CLAIMS)
         assert (gallery / f"{name}.md").read_text() == render(claims, ".", note)
 
 

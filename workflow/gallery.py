@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from scb import tables
+from scb.claims.tables import CLAIMS
+from scb.store import tables
 from scb.claims.markdown import NOTE, extract, render, table
-from scb.kernelised.claims import NOTE as KERNEL_NOTE
+from scb.rebased.claims import NOTE as KERNEL_NOTE
 
 GALLERY = Path("docs/gallery")
 CLAIMS = {"claims": NOTE, "kernel_claims": KERNEL_NOTE}
@@ -37,7 +38,7 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
         {name: path for name in CLAIMS if (path := folder / f"{name}.parquet").exists()}
         for folder in (gallery, results)
     )
-    judged = {name: tables.read(path, tables.CLAIMS) for name, path in (stored | made).items()}
+    judged = {name: tables.read(path, CLAIMS) for name, path in (stored | made).items()}
     gallery.mkdir(parents=True, exist_ok=True)
     for name, path in made.items():
         shutil.copyfile(path, gallery / f"{name}.parquet")
@@ -54,7 +55,7 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
 def shown(gallery: Path) -> pd.DataFrame:
     """All claims in the gallery, one table after the other."""
     paths = [gallery / f"{name}.parquet" for name in CLAIMS]
-    return pd.concat(tables.read(path, tables.CLAIMS) for path in paths if path.exists())
+    return pd.concat(tables.read(path, CLAIMS) for path in paths if path.exists())
 
 
 if __name__ == "__main__":

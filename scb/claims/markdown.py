@@ -39,7 +39,7 @@ def render(claims: pd.DataFrame, figures: str, note: str = NOTE) -> str:
     Parameters
     ----------
     claims : DataFrame
-        In the columns of `scb.tables.CLAIMS`.
+        In the columns of `scb.claims.tables.CLAIMS`.
     figures : str
         Where the figures lie, as seen from the document.
     note : str

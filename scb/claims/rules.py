@@ -15,7 +15,7 @@ meaning throughout.
 - A run that diverged is infinitely far; two that did are equal.
 
 A normalised V decides nothing: fitted on the population loss it is P exactly even where A
-has learnt nothing (`scb.algorithm.refit_value` at the uniform A), so that it would make any
+has learnt nothing (`scb.learning.algorithm.refit_value` at the uniform A), so that it would make any
 claim partly true. It is told beside the normalised A, which decides.
 """
 
@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scb.analysis.runs import Array, Run
+from scb.analysis.scaling import FOUND, samples_needed
 from scb.claims.verdict import Claim, Part, Rule, Statistic, exponent, median, share
-from scb.runs import Array, Run
-from scb.scaling import FOUND, samples_needed
 
 LOWER = Rule(below=1, reach=0.9)
 HIGHER = Rule(above=1, reach=1.1)
@@ -430,7 +430,7 @@ def c8(run: Run, states: pd.DataFrame, tasks: pd.DataFrame) -> Claim:
     run : Run
         Optimizers ``linear`` and ``softmax``.
     states, tasks : DataFrame
-        Of `scb.tables.STATES` and `scb.tables.TASKS`.
+        Of `scb.learning.tables.STATES` and `scb.data.tables.TASKS`.
     """
     read = Reading(run)
     columns = {name: _last_columns(states, name) for name in ("linear", "softmax")}
@@ -509,7 +509,7 @@ def c9(run: Run, transfer: pd.DataFrame) -> Claim:
     run : Run
         The convergence run.
     transfer : DataFrame
-        Of `scb.tables.TRANSFER`; its runs from scratch tell what Stage 1 needs as T grows.
+        Of `scb.learning.tables.TRANSFER`; its runs from scratch tell what Stage 1 needs as T grows.
     """
     read = Reading(run)
     steps, value = read.curve("boost", "value_signal")
@@ -552,7 +552,7 @@ def c10(pretrained: pd.DataFrame, transfer: pd.DataFrame) -> Claim:
     Parameters
     ----------
     pretrained, transfer : DataFrame
-        Of `scb.tables.PRETRAINED` and `scb.tables.TRANSFER`.
+        Of `scb.theory.tables.PRETRAINED` and `scb.learning.tables.TRANSFER`.
     """
     overlap = pretrained.groupby("correlation")["overlap_ratio"].median()
     correlation = next((rho for rho in overlap.index if overlap[rho] >= 1), overlap.index[-1])
@@ -621,7 +621,7 @@ def c11(run: Run, path: Array, small: Run, small_path: Array) -> Claim:
     run : Run
         Plain steps with a large batch: the optimizer ``boost``.
     path : array of shape (steps + 1, 2, R)
-        `scb.population.trajectory` of its tasks.
+        `scb.theory.population.trajectory` of its tasks.
     small, small_path : the same at the paper's batch
     """
 
@@ -665,7 +665,7 @@ def beyond(run: Run, transfer: pd.DataFrame) -> list[Claim]:
     run : Run
         The convergence run.
     transfer : DataFrame
-        Of `scb.tables.TRANSFER`.
+        Of `scb.learning.tables.TRANSFER`.
     """
     read = Reading(run)
     positive = read.positive

@@ -22,8 +22,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from scb.runs import Array
-from scb.scaling import fit_power_law
+from scb.analysis.runs import Array
+from scb.analysis.scaling import fit_power_law
 
 FAMILY = 0.95
 """Confidence that all intervals of one table hold at once."""
@@ -94,7 +94,7 @@ def exponent(sizes: Array, counts: Array) -> Statistic:
     ----------
     sizes : array, shape (S,)
     counts : array, shape (R, S)
-        Infinite where censored, NaN where not run (`scb.scaling.fit_power_law`). All R are
+        Infinite where censored, NaN where not run (`scb.analysis.scaling.fit_power_law`). All R are
         counted as the runs, though a size may have fewer.
     """
 
@@ -217,7 +217,7 @@ class Claim:
 
 
 def judge(claims: Sequence[Claim], intervals: int | None = None) -> pd.DataFrame:
-    """Judge claims: a row per part, in the columns of `scb.tables.CLAIMS`.
+    """Judge claims: a row per part, in the columns of `scb.claims.tables.CLAIMS`.
 
     Parameters
     ----------

@@ -11,9 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from scb import tables
-from scb.algorithm import Model, optimizers, train
-from scb.curves import Curves
+from scb.data.task import Task
 from scb.experiments.common import (
     Arguments,
     add_outputs,
@@ -24,9 +22,12 @@ from scb.experiments.common import (
     stream_of,
     write_states,
 )
-from scb.optim import Adam, ValueGradient
-from scb.task import Task
-from scb.transformer import LinearTransformer, SoftmaxTransformer
+from scb.learning.algorithm import train
+from scb.learning.curves import Curves
+from scb.learning.models import LinearTransformer, SoftmaxTransformer
+from scb.learning.optimizers import Adam, ValueGradient, preconditioned
+from scb.learning.tables import CURVES
+from scb.store import tables
 
 
 def main(options: Arguments) -> None:
@@ -37,7 +38,7 @@ def main(options: Arguments) -> None:
     linear = LinearTransformer.initial(tasks)
     softmax = SoftmaxTransformer.initial(tasks)
     models: dict[str, tuple[Model, list[torch.optim.Optimizer]]] = {
-        "linear": (linear, optimizers(tasks, linear, options.rate)),
+        "linear": (linear, preconditioned(tasks, linear, options.rate)),
         "softmax": (
             softmax,
             [
@@ -68,7 +69,7 @@ def main(options: Arguments) -> None:
         "rate": options.rate,
         "logit_rate": options.logit_rate,
     }
-    tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
+    tables.write(pd.concat(frames), options.curves, CURVES, setting)
     state = torch.stack(values), torch.stack(columns)
     write_states(options.states, list(models), options.steps, *state, setting)
 

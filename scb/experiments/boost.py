@@ -1,61 +1,42 @@
 """Stage 1: boost the signals with plain preconditioned steps from the paper's start."""
 
-from argparse import ArgumentParser
-from pathlib import Path
+import torch
 
-from scb import tables
-from scb.algorithm import optimizers, train
-from scb.curves import Curves
-from scb.experiments.common import (
-    Arguments,
-    add_outputs,
-    arguments,
-    iterate,
-    run,
-    set_up,
-    stream_of,
-    write_states,
-)
-from scb.task import Task
-from scb.transformer import LinearTransformer
+from scb.data.stream import Stream
+from scb.data.task import Task
+from scb.experiments.job import Input, Output, job
+from scb.learning import states
+from scb.learning.algorithm import train
+from scb.learning.curves import Curves
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import boost_steps
+from scb.learning.tables import CURVES
+from scb.settings import Stage1
+from scb.store import tables
 
 NAME = "boost"
 
 
-def main(options: Arguments) -> None:
+@job
+def boost(
+    settings: Stage1, tasks: Input, curves: Output, state: Output, device: torch.device
+) -> None:
     """Train, log and write the state at the end."""
-    tasks = Task.load(options.tasks).to(set_up(options))
-    model = LinearTransformer.initial(tasks)
-    steps = optimizers(tasks, model, options.rate)
-    curves = Curves(tasks, [NAME], NAME, options.log_interval, options.steps)
+    task = Task.load(tasks).to(device)
+    model = LinearTransformer.initial(task)
+    steps, stage = settings.boost.steps, boost_steps(task, model, settings.boost)
+    log = Curves(task, [NAME], NAME, settings.log_interval, steps)
+    stream = Stream.of(task, settings.seed)
+    train(model, stage, stream, range(steps), settings.batch, log.observe(model))
 
-    def observe(step: int) -> None:
-        if curves.due(step):
-            curves.record(step, **iterate(tasks, model.value, model.columns))
-
-    stream = stream_of(tasks, options.seed)
-    train(model, steps, stream, range(options.steps), options.batch, observe)
-    observe(options.steps)
-
-    setting = tables.setting(options.tasks) | {
-        "batch": options.batch,
-        "boost_steps": options.steps,
-        "boost_rate": options.rate,
+    setting = tables.setting(tasks) | {
+        "batch": settings.batch,
+        "boost_steps": steps,
+        "boost_rate": settings.boost.rate,
     }
-    tables.write(curves.frame(), options.curves, tables.CURVES, setting)
-    write_states(
-        options.state, [NAME], options.steps, model.value[None], model.columns[None], setting
-    )
-
-
-def command_line() -> ArgumentParser:
-    """Options of the job."""
-    parser = arguments(__doc__)
-    parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--rate", type=float, required=True, help="eta")
-    add_outputs(parser, "curves", "state")
-    return parser
+    tables.write(log.frame(), curves, CURVES, setting)
+    states.write(state, [NAME], steps, model.value[None], model.columns[None], setting)
 
 
 if __name__ == "__main__":
-    run(main, command_line())
+    boost.main()

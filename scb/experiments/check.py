@@ -13,17 +13,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from scb import tables
-from scb.algorithm import optimizers, train
-from scb.curves import Curves
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, iterate, run, set_up
-from scb.population import trajectory
-from scb.progress import progress
-from scb.seeds import derive
-from scb.simulation import Simulation, population_iterate
-from scb.stream import Stream
-from scb.task import Task
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import train
+from scb.learning.curves import Curves
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import preconditioned
+from scb.learning.tables import CURVES
+from scb.store import tables
+from scb.store.progress import progress
+from scb.theory.population import trajectory
+from scb.theory.simulation import Simulation, population_iterate
 
 OPTIMIZERS = ("proximal", "sgd")
 
@@ -71,7 +73,7 @@ def train_on_sequences(tasks: Task, replicate: int, options: Arguments) -> pd.Da
             curves.record(step, **iterate(task, model.value, model.columns))
 
     stream = Stream(task, [derive(options.seed, "stream", replicate)])
-    steps = optimizers(task, model, options.rate, penalty)
+    steps = preconditioned(task, model, options.rate, penalty)
     train(model, steps, stream, range(options.steps), options.batch, observe)
     observe(options.steps)
     return curves.frame().assign(replicate=replicate)
@@ -96,7 +98,7 @@ def main(options: Arguments) -> None:
             for name, lam in zip(OPTIMIZERS, (options.penalty, 0.0), strict=True)
         },
     }
-    tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
+    tables.write(pd.concat(frames), options.curves, CURVES, setting)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,28 @@ from pathlib import Path
 
 import pandas as pd
 
-from scb import tables
+from scb.analysis.runs import Array, Run
 from scb.claims import rules
 from scb.claims.markdown import render
+from scb.claims.tables import CLAIMS
 from scb.claims.verdict import Claim, judge
+from scb.data.tables import TASKS
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, run
-from scb.files import replacing
-from scb.population import trajectory
-from scb.runs import Array, Run
-from scb.task import Task
+from scb.learning.tables import STATES, TRANSFER
+from scb.store import tables
+from scb.store.files import replacing
+from scb.theory.population import trajectory
+from scb.theory.tables import PRETRAINED
 
 
 def main(options: Arguments) -> None:
     """Read, judge and write both tables."""
     frame = judge(claims(options.tables))
     setting = {"digest": options.digest}
-    tables.write(frame, options.output, tables.CLAIMS, setting)
+    tables.write(frame, options.output, CLAIMS, setting)
     # As read again, so that the text follows from the table alone.
-    text = render(tables.read(options.output, tables.CLAIMS), options.figures)
+    text = render(tables.read(options.output, CLAIMS), options.figures)
     with replacing(options.markdown) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -42,9 +46,9 @@ def claims(paths: Sequence[Path]) -> list[Claim]:
         return run, trajectory(task, [run["boost_rate"]] * run["boost_steps"]).numpy()
 
     convergence = trained("convergence")
-    pretrained = tables.read(table["transfer/pretrained"], tables.PRETRAINED)
+    pretrained = tables.read(table["transfer/pretrained"], PRETRAINED)
     transfer = pd.concat(
-        tables.read(path, tables.TRANSFER)
+        tables.read(path, TRANSFER)
         for name, path in table.items()
         if name.startswith("transfer/") and name != "transfer/pretrained"
     )
@@ -54,8 +58,8 @@ def claims(paths: Sequence[Path]) -> list[Claim]:
         rules.c7([Run.read(table[f"simulation_{states}/simulation"]) for states in (100, 500)]),
         rules.c8(
             Run.read(table["attention/attention"]),
-            tables.read(table["attention/attention_state"], tables.STATES),
-            tables.read(table["attention/tasks"], tables.TASKS),
+            tables.read(table["attention/attention_state"], STATES),
+            tables.read(table["attention/tasks"], TASKS),
         ),
         rules.c9(convergence, transfer),
         rules.c10(pretrained, transfer),

@@ -13,13 +13,15 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from scb import provenance, tables
-from scb.algorithm import normalise
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.data.task import Task
 from scb.kernels import cpu
-from scb.metrics import AttentionStatistics
-from scb.seeds import derive
-from scb.stream import Stream
-from scb.task import Task
+from scb.learning.algorithm import normalise
+from scb.learning.metrics import AttentionStatistics
+from scb.learning.tables import STATES
+from scb.store import provenance, tables
+from scb.theory.tables import PRETRAINED
 
 Arguments = argparse.Namespace
 
@@ -150,7 +152,7 @@ def write_states(
     columns: Tensor,
     setting: dict[str, Any],
 ) -> None:
-    """Write iterates of shape (G, R, N, N) and (G, R, N, T) to a table of `tables.STATES`."""
+    """Write iterates of shape (G, R, N, N) and (G, R, N, T) to a table of `STATES`."""
     index = np.indices(columns.shape[:-1]).reshape(3, -1)
 
     def lists(rows: Tensor) -> pa.Array:
@@ -169,12 +171,12 @@ def write_states(
             "attention": lists(columns),  # column k of A
         }
     )
-    tables.write(table, path, tables.STATES, setting)
+    tables.write(table, path, STATES, setting)
 
 
 def read_states(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
     """Read what `write_states` wrote: optimizers, step, V (G, R, N, N), A^T (G, R, N, T)."""
-    table = tables.read_arrow(path, tables.STATES)  # lists of floats: objects in a data frame
+    table = tables.read_arrow(path, STATES)  # lists of floats: objects in a data frame
     optimizers = table["optimizer"].unique().to_pylist()
     replicates, states = (len(table[name].unique()) for name in ("replicate", "state"))
 
@@ -186,12 +188,12 @@ def read_states(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
 
 
 def read_pretrained(path: Path, tasks: Task) -> tuple[Tensor, dict[str, Any]]:
-    """Learned V, (C, R, N, N), of a table of `tables.PRETRAINED`, and what to say of it.
+    """Learned V, (C, R, N, N), of a table of `PRETRAINED`, and what to say of it.
 
     There may be more pretrained replicates than tasks: the first are taken. Said are the
     correlations asked for, the least and the largest that V has with P, and ``kappa / |mu|^2``.
     """
-    frame = tables.read(path, tables.PRETRAINED)
+    frame = tables.read(path, PRETRAINED)
     replicates, states = tasks.stationary.shape
     frame = frame[frame["replicate"] < replicates].sort_values(["replicate", "state"])
     correlations = tables.setting(path)["correlations"]

@@ -1,6 +1,6 @@
 """Transfer as in Theorem 4.1: the one step, then Stage 2, at every correlation.
 
-The one step takes as many samples as `scb.transfer.start_samples` asks for. Stage 2 goes on
+The one step takes as many samples as `scb.theory.transfer.start_samples` asks for. Stage 2 goes on
 with the next ones, at the rate of Stage 2 from scratch, for as many steps as let its signals grow
 by a set exponent.
 """
@@ -10,9 +10,7 @@ from pathlib import Path
 
 import torch
 
-from scb import tables
-from scb.algorithm import train
-from scb.curves import TransferCurves
+from scb.data.task import Task
 from scb.experiments.common import (
     Arguments,
     add_outputs,
@@ -22,9 +20,12 @@ from scb.experiments.common import (
     set_up,
     stream_of,
 )
-from scb.population import largest_stable_rate
-from scb.task import Task
-from scb.transfer import (
+from scb.learning.algorithm import train
+from scb.learning.curves import TransferCurves
+from scb.learning.tables import TRANSFER
+from scb.store import tables
+from scb.theory.population import largest_stable_rate
+from scb.theory.transfer import (
     MeanGradient,
     one_step,
     proximal_stage,
@@ -70,7 +71,7 @@ def main(options: Arguments) -> None:
             "budget": steps * options.batch,
         }
     )
-    tables.write(curves.frame(), options.curves, tables.TRANSFER, setting)
+    tables.write(curves.frame(), options.curves, TRANSFER, setting)
 
 
 if __name__ == "__main__":

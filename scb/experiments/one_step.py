@@ -6,9 +6,7 @@ V and A stand still while its gradient is averaged, so one pass gives the step t
 
 from pathlib import Path
 
-from scb import tables
-from scb.algorithm import train
-from scb.curves import TransferCurves
+from scb.data.task import Task
 from scb.experiments.common import (
     Arguments,
     add_outputs,
@@ -18,8 +16,11 @@ from scb.experiments.common import (
     set_up,
     stream_of,
 )
-from scb.task import Task
-from scb.transfer import MeanGradient, one_step, start_model, start_penalty
+from scb.learning.algorithm import train
+from scb.learning.curves import TransferCurves
+from scb.learning.tables import TRANSFER
+from scb.store import tables
+from scb.theory.transfer import MeanGradient, one_step, start_model, start_penalty
 
 
 def main(options: Arguments) -> None:
@@ -54,7 +55,7 @@ def main(options: Arguments) -> None:
             "budget": options.steps * options.batch,
         }
     )
-    tables.write(curves.frame(), options.curves, tables.TRANSFER, setting)
+    tables.write(curves.frame(), options.curves, TRANSFER, setting)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from scb import tables
-from scb.algorithm import optimizers, sparsify, switch_threshold, train
-from scb.curves import Curves
+from scb.data.task import Task
 from scb.experiments.common import (
     Arguments,
     add_outputs,
@@ -23,8 +21,12 @@ from scb.experiments.common import (
     stream_of,
     write_states,
 )
-from scb.task import Task
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import sparsify, switch_threshold, train
+from scb.learning.curves import Curves
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import preconditioned
+from scb.learning.tables import CURVES
+from scb.store import tables
 
 
 def branch(state: Path, tasks: Task, thresholded: Tensor) -> tuple[int, LinearTransformer]:
@@ -57,7 +59,7 @@ def main(options: Arguments) -> None:
     )  # (G, 1) each
 
     first, model = branch(options.state, tasks, threshold > 0)
-    steps = optimizers(tasks, model, rate, penalty)
+    steps = preconditioned(tasks, model, rate, penalty)
     curves = Curves(tasks, names, "train", options.log_interval, options.steps)
 
     def observe(step: int) -> None:
@@ -76,7 +78,7 @@ def main(options: Arguments) -> None:
             for name, eta, lam, keep in options.optimizer
         },
     }
-    tables.write(curves.frame(), options.curves, tables.CURVES, setting)
+    tables.write(curves.frame(), options.curves, CURVES, setting)
     if options.state_output:
         write_states(
             options.state_output, names, options.steps, model.value, model.columns, setting

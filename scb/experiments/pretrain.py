@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from scb import tables
-from scb.algorithm import learn, train
+from scb.data.seeds import derive
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up, stream_of
-from scb.optim import ValueGradient
-from scb.population import balancing_penalty, largest_stable_rate
-from scb.seeds import derive
-from scb.task import Task
-from scb.transfer import Conditions, correlated
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import learn, train
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import ValueGradient
+from scb.store import tables
+from scb.theory.population import balancing_penalty, largest_stable_rate
+from scb.theory.tables import PRETRAINED
+from scb.theory.transfer import Conditions, correlated
 
 
 def pretraining_task(task: Task, correlation: float, options: Arguments) -> Task:
@@ -99,7 +100,7 @@ def main(options: Arguments) -> None:
         "pretraining_steps": options.steps,
         "correlations": options.correlation,
     }
-    tables.write(pd.concat(frames), options.output, tables.PRETRAINED, setting)
+    tables.write(pd.concat(frames), options.output, PRETRAINED, setting)
 
 
 if __name__ == "__main__":

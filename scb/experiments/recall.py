@@ -10,13 +10,14 @@ import math
 import pandas as pd
 import torch
 
-from scb import tables
+from scb.data.seeds import derive
 from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
-from scb.kernelised.model import RecallModel
-from scb.kernelised.recall import RecallTask
-from scb.kernelised.similarity import SIMILARITIES
-from scb.kernelised.training import Split, train
-from scb.seeds import derive
+from scb.rebased.model import RecallModel
+from scb.rebased.recall import RecallTask
+from scb.rebased.similarity import SIMILARITIES
+from scb.rebased.tables import RECALL
+from scb.rebased.training import Split, train
+from scb.store import tables
 
 
 def main(options: Arguments) -> None:
@@ -68,7 +69,7 @@ def main(options: Arguments) -> None:
         "state_size": similarity.state_size(features, options.width, options.length),
     }
     frame = pd.DataFrame(rows).astype({"run": "int32", "step": "int32"})
-    tables.write(frame, options.output, tables.RECALL, setting)
+    tables.write(frame, options.output, RECALL, setting)
 
 
 if __name__ == "__main__":

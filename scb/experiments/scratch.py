@@ -8,14 +8,15 @@ reached a set exponent: a budget that is as generous at every T.
 import math
 from pathlib import Path
 
-from scb import tables
-from scb.algorithm import train
-from scb.curves import TransferCurves
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up, stream_of
-from scb.population import largest_stable_rate
-from scb.task import Task
-from scb.transfer import Scratch
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import train
+from scb.learning.curves import TransferCurves
+from scb.learning.models import LinearTransformer
+from scb.learning.tables import TRANSFER
+from scb.store import tables
+from scb.theory.population import largest_stable_rate
+from scb.theory.transfer import Scratch
 
 
 def main(options: Arguments) -> None:
@@ -40,7 +41,7 @@ def main(options: Arguments) -> None:
         "budget": steps * options.batch,
         "rate": rate.median().item(),
     }
-    tables.write(curves.frame(), options.curves, tables.TRANSFER, setting)
+    tables.write(curves.frame(), options.curves, TRANSFER, setting)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from scb import tables
-from scb.algorithm import sparsify, switch_threshold, train
-from scb.curves import Curves
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, iterate, run, set_up
-from scb.metrics import AttentionStatistics, attention_signal, value_signal
-from scb.optim import ProximalGradient, RawGradient, ValueGradient
-from scb.seeds import derive
-from scb.stream import Stream
-from scb.task import Task
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import sparsify, switch_threshold, train
+from scb.learning.curves import Curves
+from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import ProximalGradient, RawGradient, ValueGradient
+from scb.learning.tables import CURVES
+from scb.store import tables
 
 BOOST = "boost"
 Row = tuple[str, str, str, str]
@@ -149,8 +150,8 @@ def main(options: Arguments) -> None:
             for name, eta, lam, keep in options.optimizer
         },
     }
-    tables.write(boost, options.boost, tables.CURVES, setting)
-    tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
+    tables.write(boost, options.boost, CURVES, setting)
+    tables.write(pd.concat(frames), options.curves, CURVES, setting)
 
 
 if __name__ == "__main__":

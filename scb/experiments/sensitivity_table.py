@@ -6,15 +6,16 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from scb import tables
+from scb.analysis.runs import Run
 from scb.claims.rules import convergence
+from scb.claims.tables import CLAIMS
 from scb.claims.verdict import BESIDE, SHOWN, count_intervals, judge
 from scb.experiments.common import Arguments, add_outputs, run
-from scb.files import replacing
-from scb.runs import Run
+from scb.store import tables
+from scb.store.files import replacing
 
-SCHEMA: pa.Schema = tables.CLAIMS.insert(0, pa.field("variant", pa.string(), nullable=False))
-"""One row per variant and statistic: the variant, then the columns of `scb.tables.CLAIMS`."""
+SCHEMA: pa.Schema = CLAIMS.insert(0, pa.field("variant", pa.string(), nullable=False))
+"""One row per variant and statistic: the variant, then the columns of `scb.claims.tables.CLAIMS`."""
 
 READINGS = {
     "as_we_read": "as we read the paper: the runs of figure 1",

@@ -10,14 +10,15 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from scb import tables
-from scb.curves import Curves
+from scb.data.seeds import derive
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, run
-from scb.population import trajectory
-from scb.progress import progress
-from scb.seeds import derive
-from scb.simulation import Simulation, population_iterate
-from scb.task import Task
+from scb.learning.curves import Curves
+from scb.learning.tables import CURVES
+from scb.store import tables
+from scb.store.progress import progress
+from scb.theory.population import trajectory
+from scb.theory.simulation import Simulation, population_iterate
 
 BRANCHES = {"proximal": True, "sgd": False}
 """Whether the attention is thresholded when Stage 2 begins."""
@@ -85,7 +86,7 @@ def main(options: Arguments) -> None:
             for (name, threshold), lam in zip(BRANCHES.items(), (options.penalty, 0.0), strict=True)
         },
     }
-    tables.write(pd.concat(frames), options.curves, tables.CURVES, setting)
+    tables.write(pd.concat(frames), options.curves, CURVES, setting)
 
 
 def command_line() -> ArgumentParser:

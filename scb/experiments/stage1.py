@@ -11,16 +11,18 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
-from scb import tables
-from scb.algorithm import optimizers, train
+from scb.analysis.tables import STAGE1
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
-from scb.metrics import AttentionStatistics, attention_signal, value_signal
-from scb.population import boost_signal_to_noise
-from scb.seeds import derive
-from scb.stage1 import ladder, required_batch
-from scb.stream import Stream
-from scb.task import Task
-from scb.transformer import LinearTransformer
+from scb.learning.algorithm import train
+from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import preconditioned
+from scb.store import tables
+from scb.theory.population import boost_signal_to_noise
+from scb.theory.stage1 import ladder, required_batch
 
 CHECK_EVERY = 2
 """Steps between two looks at the signals."""
@@ -101,7 +103,7 @@ def advance(
         ended, positive = (signals.abs() >= level).any(0), (signals > 0).all(0)
         return bool(ended.any())
 
-    step = train(model, optimizers(tasks, model, rate), stream, steps, batch, observe)
+    step = train(model, preconditioned(tasks, model, rate), stream, steps, batch, observe)
     if step == steps.stop:
         observe(step)
     return step, ended, positive
@@ -133,7 +135,7 @@ def main(options: Arguments) -> None:
         "replicates": options.replicates,
         "level": level,
     }
-    tables.write(frame, options.output, tables.STAGE1, setting)
+    tables.write(frame, options.output, STAGE1, setting)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from scb import tables
+from scb.analysis.tables import EXPONENTS, STAGE1, STAGE1_BATCHES, STAGE1_PROBABILITIES
+from scb.data.seeds import derive
 from scb.experiments.common import Arguments, add_outputs, run
-from scb.seeds import derive
-from scb.stage1 import GRID_STEP, exponents, fit
+from scb.store import tables
+from scb.theory.stage1 import GRID_STEP, exponents, fit
 
 SIZES = ["length", "rate"]
 
 
 def count(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `tables.STAGE1_PROBABILITIES`."""
+    """Rows of `STAGE1_PROBABILITIES`."""
     cells = runs.groupby(["stationary", *SIZES, "batch"], as_index=False).agg(
         runs=("right", "size"),
         right=("right", "sum"),
@@ -33,7 +34,7 @@ def count(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit_batches(runs: pd.DataFrame, counts: pd.DataFrame, root: int) -> pd.DataFrame:
-    """Rows of `tables.STAGE1_BATCHES`, with the bootstrap's ``draws`` of each."""
+    """Rows of `STAGE1_BATCHES`, with the bootstrap's ``draws`` of each."""
     names = ["stationary", *SIZES]
     predicted = runs.groupby(names)["predicted"].first()
     rows = []
@@ -42,11 +43,11 @@ def fit_batches(runs: pd.DataFrame, counts: pd.DataFrame, root: int) -> pd.DataF
         found = fit(cell["batch"].to_list(), cell["right"], int(cell["runs"].iloc[0]), seed=seed)
         interval = found.interval()
         rows.append((*name, found.batch, *interval, found.power, predicted[name], found.draws))
-    return pd.DataFrame(rows, columns=[*tables.STAGE1_BATCHES.names, "draws"])
+    return pd.DataFrame(rows, columns=[*STAGE1_BATCHES.names, "draws"])
 
 
 def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `tables.EXPONENTS`."""
+    """Rows of `EXPONENTS`."""
     frames = []
     for stationary, kind in batches.groupby("stationary"):
         draws = np.stack(kind["draws"].to_list())  # (M, resamples)
@@ -63,14 +64,14 @@ def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
 
 def main(options: Arguments) -> None:
     """Fit each setting, then a power law over the settings of one kind of mu."""
-    runs = pd.concat([tables.read(path, tables.STAGE1) for path in options.runs])
+    runs = pd.concat([tables.read(path, STAGE1) for path in options.runs])
     setting = tables.setting(options.runs[0])
     counts = count(runs)
     batches = fit_batches(runs, counts, options.seed)
     laws = fit_exponents(batches)
-    tables.write(counts, options.probabilities, tables.STAGE1_PROBABILITIES, setting)
-    tables.write(batches.drop(columns="draws"), options.batches, tables.STAGE1_BATCHES, setting)
-    tables.write(laws, options.exponents, tables.EXPONENTS, setting)
+    tables.write(counts, options.probabilities, STAGE1_PROBABILITIES, setting)
+    tables.write(batches.drop(columns="draws"), options.batches, STAGE1_BATCHES, setting)
+    tables.write(laws, options.exponents, EXPONENTS, setting)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from argparse import ArgumentParser
 
+from scb.data.seeds import derive
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, arguments, run
-from scb.seeds import derive
-from scb.task import Task
 
 
 def main(options: Arguments) -> None:

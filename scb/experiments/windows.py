@@ -7,20 +7,22 @@ import numpy as np
 import pandas as pd
 from scipy.stats import linregress, t
 
-from scb import tables
+from scb.analysis.runs import Run
+from scb.analysis.tables import EXPONENTS, PENALTIES, WINDOWS
+from scb.analysis.windows import useful_window
+from scb.data.task import Task
 from scb.experiments.common import Arguments, add_outputs, run
-from scb.population import balancing_penalty
-from scb.runs import Run
-from scb.task import Task
-from scb.windows import useful_window
+from scb.learning.tables import CURVES
+from scb.store import tables
+from scb.theory.population import balancing_penalty
 
 NAMES = ["sweep", "replicate"]
 SMALLER_RATE, LARGER_RATE, LARGER_BATCH = "vocabulary_3", "larger_rate", "larger_batch"
 
 
 def last_step(curves: Path, boost: Path, sweep: str) -> pd.DataFrame:
-    """Rows of `tables.PENALTIES` of one sweep."""
-    frame = tables.read(curves, tables.CURVES)
+    """Rows of `PENALTIES` of one sweep."""
+    frame = tables.read(curves, CURVES)
     penalties = {
         name: optimizer["penalty"]
         for name, optimizer in tables.setting(curves)["optimizers"].items()
@@ -30,11 +32,11 @@ def last_step(curves: Path, boost: Path, sweep: str) -> pd.DataFrame:
         sweep=sweep,
         penalty=last["optimizer"].map(penalties),
         aligned=last["replicate"].isin(Run.read(boost).positive("boost")),
-    )[tables.PENALTIES.names]
+    )[PENALTIES.names]
 
 
 def windows(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.DataFrame:
-    """Rows of `tables.WINDOWS` of one sweep."""
+    """Rows of `WINDOWS` of one sweep."""
     energy = task.transition_energy.numpy()
     balance = balancing_penalty(task, batch, rate).numpy()
     rows = []
@@ -45,7 +47,7 @@ def windows(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.DataF
         aligned = bool(ordered["aligned"].iloc[0])
         known = energy[replicate], balance[replicate]
         rows.append((sweep, replicate, aligned, *known, best, low, high))
-    return pd.DataFrame(rows, columns=tables.WINDOWS.names)
+    return pd.DataFrame(rows, columns=WINDOWS.names)
 
 
 def starts(found: pd.DataFrame) -> pd.DataFrame:
@@ -105,10 +107,10 @@ def main(options: Arguments) -> None:
     }
     rows = [(name, *paired_exponent(found, *pair)) for name, pair in ratio.items()]
     rows.append(("transition_energy", *energy_exponent(found, SMALLER_RATE)))
-    laws = pd.DataFrame(rows, columns=tables.EXPONENTS.names[1:]).assign(subject="low end")
-    tables.write(ends, options.ends, tables.PENALTIES, settings)
-    tables.write(found, options.windows, tables.WINDOWS, settings)
-    tables.write(laws, options.exponents, tables.EXPONENTS, settings)
+    laws = pd.DataFrame(rows, columns=EXPONENTS.names[1:]).assign(subject="low end")
+    tables.write(ends, options.ends, PENALTIES, settings)
+    tables.write(found, options.windows, WINDOWS, settings)
+    tables.write(laws, options.exponents, EXPONENTS, settings)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from scb import tables
+from scb.data.tables import TASKS
 from scb.figures import style
 from scb.figures.replicates import Array, Run
-from scb.tables import TableError
+from scb.learning.tables import STATES
+from scb.store import tables
+from scb.store.tables import TableError
 
 MODELS = ("linear", "softmax")
 
@@ -64,7 +66,7 @@ def draw(tasks: Path, curves: Path, states: Path) -> Figure:
 
 def ground_truth(path: Path, replicate: int) -> tuple[Array, Array]:
     """Q, shape (T, N), and P, shape (N, N), of one replicate."""
-    columns = _columns(path, tables.TASKS, replicate=replicate)
+    columns = _columns(path, TASKS, replicate=replicate)
     attention = np.zeros((int(columns["length"].iloc[0]), len(columns)))
     for k, (positions, weights) in enumerate(
         zip(columns["positions"], columns["weights"], strict=True)
@@ -75,7 +77,7 @@ def ground_truth(path: Path, replicate: int) -> tuple[Array, Array]:
 
 def last_state(path: Path, optimizer: str, replicate: int) -> tuple[Array, Array]:
     """A, shape (T, N), and V, shape (N, N), of one replicate at the last step."""
-    columns = _columns(path, tables.STATES, optimizer=optimizer, replicate=replicate)
+    columns = _columns(path, STATES, optimizer=optimizer, replicate=replicate)
     columns = columns[columns["step"] == columns["step"].max()]
     return (
         np.stack(columns["attention"].to_list(), axis=1),

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from scb import tables
+from scb.analysis.tables import EXPONENTS, PENALTIES, WINDOWS
 from scb.figures import style
 from scb.figures.replicates import Band, worst
+from scb.store import tables
 
 COLUMNS = {
     "convergence": "figure 1",
@@ -64,9 +65,9 @@ SYMBOLS = {"rate": r"\eta", "batch": "B", "transition_energy": "K_P"}
 
 def draw(ends: Path, windows: Path, exponents: Path) -> Figure:
     """Draw the last iterates of each task against lambda, and the windows of all sweeps."""
-    last = tables.read(ends, tables.PENALTIES)
-    found = tables.read(windows, tables.WINDOWS)
-    laws = tables.read(exponents, tables.EXPONENTS)
+    last = tables.read(ends, PENALTIES)
+    found = tables.read(windows, WINDOWS)
+    laws = tables.read(exponents, EXPONENTS)
     setting = tables.setting(ends)
     names = [name for name in COLUMNS if name in setting]
 

@@ -1,14 +1,14 @@
 """What a figure draws of replicates: medians and bands.
 
 Those whose Stage 1 ended on the paper's side of the sign symmetry are summarised, the
-others are drawn one by one (`scb.runs`).
+others are drawn one by one (`scb.analysis.runs`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from scb.runs import Array, Run, worst
+from scb.analysis.runs import Array, Run, worst
 
 __all__ = ["Array", "Band", "Run", "worst"]
 

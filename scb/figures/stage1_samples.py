@@ -12,8 +12,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scb import tables
+from scb.analysis.tables import EXPONENTS, STAGE1_BATCHES, STAGE1_PROBABILITIES
 from scb.figures import style
+from scb.store import tables
 
 MUS = {"uniform": r"uniform $\mu$", "drawn": r"drawn $\mu$"}
 RATE_COLOURS = ("#0173b2", "#d55e00")
@@ -24,9 +25,9 @@ BOUND: Any = {"color": "0.45", "lw": 0.9, "ls": (0, (1, 1.2))}
 
 def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
     """Draw the chance of the right sign against B, and the batch at which it is 90%."""
-    chances = tables.read(probabilities, tables.STAGE1_PROBABILITIES)
-    required = tables.read(batches, tables.STAGE1_BATCHES)
-    laws = tables.read(exponents, tables.EXPONENTS)
+    chances = tables.read(probabilities, STAGE1_PROBABILITIES)
+    required = tables.read(batches, STAGE1_BATCHES)
+    laws = tables.read(exponents, EXPONENTS)
     setting = tables.setting(probabilities)
     rates = sorted(set(chances["rate"]))
     mus = [mu for mu in MUS if mu in set(chances["stationary"])]

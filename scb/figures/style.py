@@ -20,8 +20,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from scb.figures.replicates import Array, Band, Run, worst
-from scb.files import replacing
-from scb.tables import TableError
+from scb.store.files import replacing
+from scb.store.tables import TableError
 
 WIDTH = 7.0
 """Inches: both columns of a two-column page."""

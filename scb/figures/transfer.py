@@ -14,11 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from scb import tables
+from scb.analysis.scaling import FOUND, PowerLaw, fit_power_law, samples_needed
 from scb.figures import style
 from scb.figures.replicates import Array, Band
-from scb.scaling import FOUND, PowerLaw, fit_power_law, samples_needed
-from scb.tables import TableError
+from scb.learning.tables import STARTS, TRANSFER
+from scb.store import tables
+from scb.store.tables import TableError
 
 SCRATCH = style.Look("from scratch", "#000000", (0, (5, 1.5)))
 ZERO = style.Look("correlation 0", "#8a8a00", (0, (1, 1.2)))
@@ -73,16 +74,16 @@ class Transfer:
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> "Transfer":
-        """Read all tables of `scb.tables.TRANSFER`.
+        """Read all tables of `scb.learning.tables.TRANSFER`.
 
         Raises
         ------
         TableError
             If one cannot be read, or if runs of some start are missing.
         """
-        frames = [tables.read(path, tables.TRANSFER) for path in paths]
+        frames = [tables.read(path, TRANSFER) for path in paths]
         frame = pd.concat([part.astype({"correlation": float}) for part in frames])
-        for start in tables.STARTS:
+        for start in STARTS:
             if not (frame["start"] == start).any():
                 raise TableError(f"{paths[0]}: neither it nor another table has runs of {start}")
         frame["normalised"] = frame["normalised_attention_distance"] / frame["pattern_norm"]

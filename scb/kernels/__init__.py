@@ -1,17 +1,17 @@
 """What costs O(T): attend, its adjoint and the proximal step, once in each module here.
 
-`kernel_for` is the one place that chooses between them.
+`kernel_for` is the one place that chooses between them; `protocol` is what they promise.
 """
 
 from importlib.util import find_spec
-from types import ModuleType
 
 from torch import Tensor
 
 from scb.kernels import cpu, reference
+from scb.kernels.protocol import Kernel
 
 
-def kernel_for(tensor: Tensor) -> ModuleType:
+def kernel_for(tensor: Tensor) -> Kernel:
     """The fastest kernels that serve this tensor."""
     if tensor.device.type == "cpu":
         return cpu

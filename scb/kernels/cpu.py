@@ -11,25 +11,20 @@ Threads are Python's, of code that holds no lock: a team of Numba's meets after 
 even where one thread was asked for, and then waits for whoever has the other cores.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
-from scb.philox import CONTEXT, HEAD, MULTIPLIERS, WEYL
-
-if TYPE_CHECKING:
-    from scb.stream import Batch, Stream
+from scb.data.philox import CONTEXT, HEAD, MULTIPLIERS, WEYL
+from scb.data.stream import Batch, Stream
 
 MULTIPLIER_0, MULTIPLIER_2 = map(np.uint64, MULTIPLIERS)
 WEYL_0, WEYL_1 = map(np.uint32, WEYL)
@@ -41,7 +36,7 @@ BLOCKS = 1024
 BANKS = 8
 """Partial sums of a token: neighbours in a bank need not wait for each other."""
 
-WORTH_A_MEETING = 1_000_000
+MIN_TOKENS_FOR_THREADS = 1_000_000
 """Tokens for which a second thread saves more than it costs: about 0.2 ms to wake it."""
 
 HEAD_COST, ENTRY_COST = 60, 0.3
@@ -58,8 +53,8 @@ CODE_BANKS = 4
 
 
 @njit(inline="always")
-def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
-    """Four words of Philox4x32-10, with rubbish in the high halves: see `scb.philox`."""
+def _philox(c0, c1, c2, c3, k0, k1):
+    """Four words of Philox4x32-10, high halves undefined: see `scb.data.philox`."""
     for _ in range(10):
         product0, product2 = (c0 & LOW) * MULTIPLIER_0, (c2 & LOW) * MULTIPLIER_2
         c0 = (product2 >> WORD) ^ c1 ^ np.uint64(k0)
@@ -70,7 +65,7 @@ def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def fill(first, sample, step, key, words):  # type: ignore[no-untyped-def]
+def fill(first, sample, step, key, words):
     """Random ``words`` of a sample from block ``first`` on; whole blocks."""
     key0, key1 = key
     for block in range(len(words) // 4):
@@ -84,8 +79,10 @@ def fill(first, sample, step, key, words):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _draw(words, cuts, table, shift, thresholds, tokens):  # type: ignore[no-untyped-def]
-    """The ``tokens`` that their words select: see `_law`."""
+def _draw(words, law, replicate, tokens):
+    """The ``tokens`` of a replicate that their words select: see `scb.data.stream.Law`."""
+    cuts, table = law.cuts[replicate], law.tables[replicate]
+    shift, thresholds = law.shift, law.thresholds[replicate]
     if len(cuts):
         cut0, cut1, cut2 = cuts
         for t in range(len(tokens)):
@@ -102,7 +99,7 @@ def _draw(words, cuts, table, shift, thresholds, tokens):  # type: ignore[no-unt
 
 
 @njit(cache=True)
-def _generate(tokens, sample, step, key, cuts, table, shift, thresholds, words):  # type: ignore[no-untyped-def]
+def _generate(tokens, sample, step, law, replicate, words):
     """Fill ``tokens`` (T,) of one sample; ``words`` (4 BLOCKS,) is scratch."""
     for first in range(0, len(tokens), 4 * BLOCKS):
         some = tokens[first : first + 4 * BLOCKS]
@@ -110,16 +107,14 @@ def _generate(tokens, sample, step, key, cuts, table, shift, thresholds, words):
             first // 4,
             np.uint64(sample),
             np.uint64(step),
-            key,
+            law.keys[replicate],
             words[: (len(some) + 3) // 4 * 4],
         )
-        _draw(words, cuts, table, shift, thresholds, some)
+        _draw(words, law, replicate, some)
 
 
 @njit(cache=True, nogil=True)
-def _heads(  # type: ignore[no-untyped-def]
-    start, stop, first, step, keys, vocabulary, patterns, transitions, positions, heads
-):
+def _heads(start, stop, first, step, keys, vocabulary, patterns, transitions, positions, heads):
     """Rows ``start .. stop - 1`` of the (R B) samples; ``heads`` is (3, R, B)."""
     size = heads.shape[2]
     zero = np.uint64(0)
@@ -143,7 +138,7 @@ def _heads(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz"})
-def _add_up(column, tokens, banks, sums):  # type: ignore[no-untyped-def]
+def _add_up(column, tokens, banks, sums):
     """``sums[n] = sum_t column[t] [tokens[t] = n]``; ``banks`` (BANKS, N) is scratch."""
     banks[:] = 0
     whole = len(column) // BANKS * BANKS
@@ -160,7 +155,7 @@ def _add_up(column, tokens, banks, sums):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _attend(  # type: ignore[no-untyped-def]
+def _attend(
     start,
     stop,
     columns,
@@ -170,11 +165,7 @@ def _attend(  # type: ignore[no-untyped-def]
     fresh,
     first,
     step,
-    keys,
-    cuts,
-    tables,
-    shift,
-    thresholds,
+    law,
 ):
     """Rows ``start .. stop - 1`` of the (R B) samples."""
     conditions, _, states, _ = columns.shape
@@ -188,11 +179,8 @@ def _attend(  # type: ignore[no-untyped-def]
                 tokens[replicate, sample],
                 first + sample,
                 step,
-                keys[replicate],
-                cuts[replicate],
-                tables[replicate],
-                shift,
-                thresholds[replicate],
+                law,
+                replicate,
                 words,
             )
         for condition in range(conditions):
@@ -205,7 +193,7 @@ def _attend(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-untyped-def]
+def _adjoint(start, stop, weights, queries, tokens, sums):
     """Rows ``start .. stop - 1`` of the (G R, T / POSITIONS) parts of the columns."""
     _, replicates, size, _ = weights.shape
     length = tokens.shape[2]
@@ -244,7 +232,7 @@ def _adjoint(start, stop, weights, queries, tokens, sums):  # type: ignore[no-un
 
 
 @njit(cache=True)
-def _by_query(queries, states):  # type: ignore[no-untyped-def]
+def _by_query(queries, states):
     """Samples sorted by query, (R, B), and where each query's begin, (R, N + 1)."""
     replicates, size = queries.shape
     order = np.empty((replicates, size), np.int64)
@@ -264,7 +252,7 @@ def _by_query(queries, states):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _add_up_codes(column, codes, digits, banks, sums):  # type: ignore[no-untyped-def]
+def _add_up_codes(column, codes, digits, banks, sums):
     """``sums[j, n]`` of the tokens that are digit j of the ``codes``, most significant first.
 
     ``banks`` (CODE_BANKS, N^m) is scratch.
@@ -295,7 +283,7 @@ def _add_up_codes(column, codes, digits, banks, sums):  # type: ignore[no-untype
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz"})
-def _residual(value, sums, target, residual, weights, size):  # type: ignore[no-untyped-def]
+def _residual(value, sums, target, residual, weights, size):
     """``r = V s - e_o`` and ``w = V^T r / B`` of one sample."""
     states = len(sums)
     weights[:] = 0
@@ -313,7 +301,7 @@ def _residual(value, sums, target, residual, weights, size):  # type: ignore[no-
 
 
 @njit(cache=True)
-def _look_up_codes(weights, digits, codes, table, column):  # type: ignore[no-untyped-def]
+def _look_up_codes(weights, digits, codes, table, column):
     """``column[t] += sum_j weights[j, digit j of codes[t]]``; ``table`` (N^m,) is scratch."""
     states = weights.shape[1]
     table[0] = 0
@@ -329,7 +317,7 @@ def _look_up_codes(weights, digits, codes, table, column):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _gradients(  # type: ignore[no-untyped-def]
+def _gradients(
     start,
     stop,
     values,
@@ -343,11 +331,7 @@ def _gradients(  # type: ignore[no-untyped-def]
     gradient,
     first,
     step,
-    keys,
-    cuts,
-    tables,
-    shift,
-    thresholds,
+    law,
 ):
     """Rows ``start .. stop - 1`` of the (R N) queries; s, r are (G, R, B, N), g (G, R, N, T)."""
     conditions, _replicates, states, length = columns.shape
@@ -369,11 +353,8 @@ def _gradients(  # type: ignore[no-untyped-def]
                     codes if digit == 0 else token,
                     first + group[digit],
                     step,
-                    keys[replicate],
-                    cuts[replicate],
-                    tables[replicate],
-                    shift,
-                    thresholds[replicate],
+                    law,
+                    replicate,
                     words,
                 )
                 if digit:
@@ -398,7 +379,7 @@ def _gradients(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: ignore[no-untyped-def]
+def _proximal_step(start, stop, columns, gradient, rate, penalty):
     """Rows ``start .. stop - 1`` of the (G R N) columns; fast-math only lets sums be vectors."""
     length = columns.shape[1]
     for row in range(start, stop):
@@ -416,7 +397,7 @@ def _proximal_step(start, stop, columns, gradient, rate, penalty):  # type: igno
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
-def _moments(start, stop, columns, least, moments):  # type: ignore[no-untyped-def]
+def _moments(start, stop, columns, least, moments):
     """Rows ``start .. stop - 1`` of the (G R N) columns; ``moments`` is (2, G R N), float64."""
     for row in range(start, stop):
         column = columns[row]
@@ -426,30 +407,6 @@ def _moments(start, stop, columns, least, moments):  # type: ignore[no-untyped-d
             total += entry
             square += entry * entry
         moments[0, row], moments[1, row] = total, square
-
-
-_LAWS: WeakKeyDictionary[Stream, tuple[Any, ...]] = WeakKeyDictionary()
-
-
-def _law(stream: Stream) -> tuple[Any, ...]:
-    """How the words of a stream become tokens: keys, cuts, tables, shift, thresholds.
-
-    Up to four states are told apart by three comparisons: ``word > threshold - 1``, which
-    fits 32 bits unless a threshold is 0. Tables fit them as well: see `scb.stream.Guide`.
-    """
-    if stream not in _LAWS:
-        seeds = np.array(stream.seeds, dtype=np.uint64)
-        keys = np.stack([seeds & LOW, seeds >> WORD], axis=-1).astype(np.uint32)  # (R, 2)
-        thresholds = stream.guide.thresholds.numpy()  # (R, N - 1)
-        few = stream.states <= 4 and bool((thresholds > 0).all())
-        cuts = np.full((len(seeds), 3 if few else 0), LOW, dtype=np.uint32)
-        if few:
-            cuts[:, : stream.states - 1] = thresholds - 1
-        table = stream.guide.table
-        tables = np.empty((len(seeds), 0)) if table is None else table.numpy()  # (R, buckets)
-        shift = np.uint32(stream.guide.shift)
-        _LAWS[stream] = keys, cuts, tables.astype(np.uint32), shift, thresholds
-    return _LAWS[stream]
 
 
 _threads: int | None = None
@@ -488,7 +445,7 @@ def _over(bounds: Sequence[int], work: Callable[..., None], *arguments: Any) -> 
 def _even(rows: int, cost: float) -> list[int]:
     """Bounds of even parts of the rows, each of a ``cost`` in tokens; one part if all is little."""
     threads = get_threads()
-    if threads == 1 or rows * cost < WORTH_A_MEETING:
+    if threads == 1 or rows * cost < MIN_TOKENS_FOR_THREADS:
         return [0, rows]
     parts = min(rows, 4 * threads)
     return [rows * part // parts for part in range(parts + 1)]
@@ -507,7 +464,7 @@ def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Ten
     )
     arrays = (tensor.numpy() for tensor in rows)
     bounds = _even(replicates * size, HEAD_COST)
-    _over(bounds, _heads, first, step, _law(stream)[0], *arrays)
+    _over(bounds, _heads, first, step, stream.law.keys, *arrays)
     queries, targets, sources = drawn.unbind()
     return queries, targets, sources
 
@@ -527,7 +484,7 @@ def attend(columns: Tensor, batch: Batch) -> Tensor:
         fresh,
         batch.first,
         batch.step,
-        *_law(batch.stream),
+        batch.stream.law,
     )
     if fresh:
         batch.keep(tokens)
@@ -558,13 +515,14 @@ def gradients(
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the mini-batch loss; see `scb.kernels.reference.gradients`."""
-    batch = stream.batch(step, size)
+    stream.check(step, 0, size)
+    queries, targets, _ = heads(stream, step, 0, size)
     replicates, states, length = columns.shape[-3:]
     values = value.detach().reshape(-1, replicates, states, states).contiguous()
     flat = columns.detach().reshape(-1, replicates, states, length).contiguous()
     gradient = torch.empty_like(flat) if out is None else out.view_as(flat)
     sums, residuals = flat.new_empty(2, len(flat), replicates, size, states).unbind()
-    order, starts = _by_query(batch.queries.numpy(), states)
+    order, starts = _by_query(queries.numpy(), states)
     # Samples of a group: no more codes than would be worth adding up.
     digits = max(1, int(math.log(max(1, min(CODES, length // 4)), states)))
     _over(
@@ -574,12 +532,12 @@ def gradients(
         flat.numpy(),
         order,
         starts,
-        batch.targets.numpy(),
+        targets.numpy(),
         digits,
         *(tensor.numpy() for tensor in (sums, residuals, gradient)),
-        batch.first,
-        batch.step,
-        *_law(stream),
+        0,
+        step,
+        stream.law,
     )
     value_gradient = residuals.mT @ sums / size  # (G, R, N, N)
     return value_gradient.view_as(value), gradient.view_as(columns)

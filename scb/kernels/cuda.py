@@ -22,9 +22,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from scb.data.philox import CONTEXT, HEAD
+from scb.data.stream import Batch, Stream
 from scb.kernels import reference
-from scb.philox import CONTEXT, HEAD
-from scb.stream import Batch, Stream
 
 STRETCH = 1024
 """Positions of a sample that one program of attend adds up: 32 to a thread, in registers."""
@@ -37,8 +37,8 @@ HEAD_WORD = tl.constexpr(HEAD)
 
 
 @triton.jit
-def _words(block, sample, step, purpose: tl.constexpr, low, high):  # type: ignore[no-untyped-def]
-    """Four words of Philox4x32-10; see `scb.stream` for the counter."""
+def _words(block, sample, step, purpose: tl.constexpr, low, high):
+    """Four words of Philox4x32-10; see `scb.data.stream` for the counter."""
     return tl.philox_impl(
         block.to(tl.uint32),
         sample.to(tl.uint32),
@@ -50,7 +50,7 @@ def _words(block, sample, step, purpose: tl.constexpr, low, high):  # type: igno
 
 
 @triton.jit
-def _search(word, thresholds, width):  # type: ignore[no-untyped-def]
+def _search(word, thresholds, width):
     """How many of ``width`` sorted thresholds are at most the word: bisection."""
     found = word * 0
     reach = 1
@@ -65,7 +65,7 @@ def _search(word, thresholds, width):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _draw(word, law, width, SHIFT: tl.constexpr):  # type: ignore[no-untyped-def]
+def _draw(word, law, width, SHIFT: tl.constexpr):
     """Tokens of words, int64: by the guide table, or by a search where SHIFT is 0."""
     word = word.to(tl.int64)
     if SHIFT == 0:
@@ -74,9 +74,7 @@ def _draw(word, law, width, SHIFT: tl.constexpr):  # type: ignore[no-untyped-def
 
 
 @triton.jit
-def _context(  # type: ignore[no-untyped-def]
-    first, sample, step, low, high, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr
-):
+def _context(first, sample, step, low, high, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr):
     """Tokens ``first .. first + SIZE - 1`` of a sample, shape (SIZE,), int32."""
     block = first // 4 + tl.arange(0, SIZE // 4)
     w0, w1, w2, w3 = _words(block, sample, step, CONTEXT_WORD, low, high)
@@ -85,7 +83,7 @@ def _context(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["first"])
-def _head_kernel(  # type: ignore[no-untyped-def]
+def _head_kernel(
     heads, size, first, positions, source_law, target_law, states, sparsity,
     step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
@@ -97,7 +95,7 @@ def _head_kernel(  # type: ignore[no-untyped-def]
 
     w0, w1, w2, _ = _words(column * 0, sample, step, HEAD_WORD, low, high)
     query = _draw(w0, law, width, SHIFT)
-    # Thresholds of row m are shifted by m 2^33: see `scb.stream`.
+    # Thresholds of row m are shifted by m 2^33: see `scb.data.stream`.
     source_law += (replicate * states + query) * (sparsity - 1)
     choice = _search(w1.to(tl.int64) + (query << 33), source_law, sparsity - 1)
     inside = column < size
@@ -119,7 +117,7 @@ def _head_kernel(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["first"])
-def _tokens_kernel(  # type: ignore[no-untyped-def]
+def _tokens_kernel(
     tokens, length, first,
     step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
@@ -135,7 +133,7 @@ def _tokens_kernel(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["first"])
-def _attend_kernel(  # type: ignore[no-untyped-def]
+def _attend_kernel(
     columns, queries, sums, conditions, states, length, first,
     step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
@@ -159,7 +157,7 @@ def _attend_kernel(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["first"])
-def _adjoint_kernel(  # type: ignore[no-untyped-def]
+def _adjoint_kernel(
     weights, order, offsets, sums, conditions, size, length, first,
     step, lows, highs, law, width, SHIFT: tl.constexpr, SIZE: tl.constexpr,
     CONDITIONS: tl.constexpr,
@@ -185,7 +183,7 @@ def _adjoint_kernel(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _proximal_step_kernel(columns, gradient, rate, penalty, length, SIZE: tl.constexpr):  # type: ignore[no-untyped-def]
+def _proximal_step_kernel(columns, gradient, rate, penalty, length, SIZE: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     size, least = tl.load(rate + row), tl.load(penalty + row)
     columns += row * length
@@ -233,7 +231,7 @@ def _launch(
 
 
 def heads(stream: Stream, step: int | Tensor, first: int, size: int) -> tuple[Tensor, ...]:
-    """Queries, targets and sources of samples, each (R, B), int64; see `scb.stream.Batch`."""
+    """Queries, targets and sources of samples, each (R, B), int64; see `scb.data.stream.Batch`."""
     replicates = len(stream.seeds)
     heads = torch.empty(3, replicates, size, dtype=torch.int64, device=stream.device)
     laws = stream.tasks.positions.contiguous(), stream.sources.sorted, stream.targets.sorted
@@ -288,7 +286,7 @@ def adjoint(weights: Tensor, batch: Batch) -> Tensor:
     return sums.reshape(*leading, replicates, states, length)
 
 
-gradients = partial(reference.gradients, attend=attend, adjoint=adjoint)
+gradients = partial(reference.gradients, heads=heads, attend=attend, adjoint=adjoint)
 
 moments = reference.moments  # once in many steps
 

@@ -1,17 +1,13 @@
 """The readable kernels: plain torch operations, on any device; oracle of the others."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-if TYPE_CHECKING:
-    from scb.stream import Batch, Stream
+from scb.data.stream import Batch, Stream
 
 CHUNK = 2**17
 """Tokens at a time, so that intermediates stay in cache and memory does not grow with B."""
@@ -73,6 +69,7 @@ def gradients(
     step: int,
     size: int,
     out: Tensor | None = None,
+    heads: Callable[[Stream, int, int, int], tuple[Tensor, ...]] = heads,
     attend: Callable[[Tensor, Batch], Tensor] = attend,
     adjoint: Callable[[Tensor, Batch], Tensor] = adjoint,
 ) -> tuple[Tensor, Tensor]:
@@ -91,7 +88,7 @@ def gradients(
         Which mini-batch, and its B samples.
     out : Tensor like ``columns``, contiguous, optional
         Memory for the gradient in A.
-    attend, adjoint : functions of this module or of another kernel
+    heads, attend, adjoint : functions of this module or of another kernel
 
     Returns
     -------
@@ -102,7 +99,8 @@ def gradients(
     value_gradient = torch.zeros_like(value)
     gradient = torch.empty_like(columns) if out is None else out
     gradient.zero_()
-    for batch in stream.parts(step, size):
+    for some, first in stream.parts(size):
+        batch = Batch(stream, step, first, some, *heads(stream, step, first, some))
         sums = attend(columns, batch)  # s, (..., R, b, N)
         residual = sums @ value.mT  # (..., R, b, N)
         index = batch.targets[..., None].expand(*residual.shape[:-1], 1)

@@ -2,7 +2,7 @@
 
 Large are V, N^2 entries, and the particles of A, N M. Written as tensor operations, which
 the tests do, a step would read and write each a dozen times. Nothing here knows a rate: see
-`scb.simulation`.
+`scb.theory.simulation`.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ FAST = {"reassoc", "nsz", "contract"}
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _normals(draws, key, step, part):  # type: ignore[no-untyped-def]
+def _normals(draws, key, step, part):
     """Box and Muller's, of Philox words: ``sqrt(-2 ln u) (cos, sin)(2 pi v)`` of u and v.
 
     The functions are the polynomials of Cephes (Moshier), right to a unit in the last place
@@ -72,7 +72,7 @@ def _normals(draws, key, step, part):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _power_sums(entries, sums):  # type: ignore[no-untyped-def]
+def _power_sums(entries, sums):
     """Rows of ``entries`` (rows, M) to ``sums`` (3, rows)."""
     for row in range(len(entries)):
         column = entries[row]
@@ -86,7 +86,7 @@ def _power_sums(entries, sums):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _step_particles(  # type: ignore[no-untyped-def]
+def _step_particles(
     entries, draws, means, spread, keep, size, constant, square, shared, penalty, sums
 ):
     """A column at a time, so that its draws serve all conditions from the cache."""
@@ -119,7 +119,7 @@ def _step_particles(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _products(deviation, ideal, energy, overlap):  # type: ignore[no-untyped-def]
+def _products(deviation, ideal, energy, overlap):
     """Sums over (N, N) of ``deviation`` (G, R, N, N) squared, and times ``ideal`` (R, N, N)."""
     conditions, replicates, states, _ = deviation.shape
     zero = deviation.dtype.type(0)
@@ -137,9 +137,7 @@ def _products(deviation, ideal, energy, overlap):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _step_value(  # type: ignore[no-untyped-def]
-    deviation, ideal, draws, target, root, tilt, keep, gain, size, fixed_size
-):
+def _step_value(deviation, ideal, draws, target, root, tilt, keep, gain, size, fixed_size):
     conditions, replicates, states, _ = deviation.shape
     dtype = deviation.dtype.type
     for replicate in range(replicates):

@@ -11,9 +11,11 @@ import yaml
 from matplotlib.image import imread
 from project import ROOT, SMOKE, Project
 
-from scb import Task, cli, tables
-from scb.population import balancing_penalty, largest_stable_rate
-from scb.seeds import derive
+from scb import Task, cli
+from scb.data.seeds import derive
+from scb.learning.tables import CURVES
+from scb.store import tables
+from scb.theory.population import balancing_penalty, largest_stable_rate
 
 PAGE = (ROOT / "docs/extending.md").read_text()
 EXAMPLES = dict(
@@ -121,11 +123,11 @@ def test_its_rates_come_from_the_closed_forms(fresh):
 
 def test_an_optimiser(done):
     path = done.root / "smoke/results/convergence/optimizers.parquet"
-    before = tables.read(path, tables.CURVES)
+    before = tables.read(path, CURVES)
     check_style(done, apply(done, "An optimiser"))
     jobs = make(done, "smoke/figures/fig1_convergence.pdf")
     assert {"fig1_convergence", "optimizers of convergence"} <= jobs
-    after = tables.read(path, tables.CURVES)
+    after = tables.read(path, CURVES)
     others = after[after["optimizer"] != "fista"].reset_index(drop=True)
     pd.testing.assert_frame_equal(others, before, rtol=1e-4)
     moved, plain = (

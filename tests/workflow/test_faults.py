@@ -176,7 +176,7 @@ def test_killed_without_its_jobs(fresh, started, smoke):
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)
 def test_asked_to_stop(fresh, started, smoke, by):
     # One job, of seconds, that soon says how far it is: then it is past its imports.
-    progress = fresh.root / "scb/progress.py"
+    progress = fresh.root / "scb/store/progress.py"
     rare = progress.read_text()
     assert "SECONDS_BETWEEN_LINES = 15.0" in rare
     progress.write_text(rare.replace("LINES = 15.0", "LINES = 1.0"))
@@ -227,7 +227,7 @@ def test_clock_set_back(fresh, smoke):
     # What was made so far is from tomorrow, and some of the code.
     finish(fresh)
     tomorrow = time.time() + 86400
-    module = fresh.root / "scb/algorithm.py"
+    module = fresh.root / "scb/learning/algorithm.py"
     for path in (*(fresh.root / "smoke").rglob("*"), module):
         os.utime(path, (tomorrow, tomorrow))
     assert fresh.plan(*TARGETS) == set()

@@ -26,7 +26,7 @@ EXAMPLES = 500 if os.environ.get("NIGHTLY") else 50
 SERVER = """
 import json, os, runpy, sys
 import numba, pandas, pyarrow.parquet, scipy.stats, seaborn, torch
-import scb.algorithm, scb.curves, scb.experiments.common, scb.figures.style, scb.kernels.cpu
+import scb.learning.algorithm, scb.learning.curves, scb.experiments.common, scb.figures.style, scb.kernels.cpu
 for line in sys.stdin:
     module, arguments, log = json.loads(line)
     child = os.fork()

@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from scb import tables
 from scb.claims.markdown import BEGIN, END, extract, render, table
+from scb.claims.tables import CLAIMS
 from scb.claims.verdict import Claim, Part, Rule, judge, median
+from scb.store import tables
 from workflow.gallery import CLAIMS, refresh, shown
 
 
@@ -13,7 +14,7 @@ from workflow.gallery import CLAIMS, refresh, shown
 def root(tmp_path):
     """A repository with results of one claim and one figure."""
     claim = Claim("C1", "All is one.", "fig1_convergence", [Part("x", Rule(above=0), median([1]))])
-    tables.write(judge([claim]), tmp_path / "results/claims.parquet", tables.CLAIMS, {})
+    tables.write(judge([claim]), tmp_path / "results/claims.parquet", CLAIMS, {})
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/fig1_convergence.png").write_bytes(b"ink")
     (tmp_path / "README.md").write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
@@ -24,7 +25,7 @@ def test_gallery_and_readme_show_the_claims(root):
     for _ in range(2):  # the second time changes nothing
         refresh(root, root / "results", root / "figures")
         gallery, readme = root / "docs/gallery", (root / "README.md").read_text()
-        claims = tables.read(gallery / "claims.parquet", tables.CLAIMS)
+        claims = tables.read(gallery / "claims.parquet", CLAIMS)
         assert isinstance(claims, pd.DataFrame)
         assert extract(readme) == table(claims, "docs/gallery")
         assert readme.startswith("Before.\n\n<!--")
@@ -36,7 +37,7 @@ def test_gallery_and_readme_show_the_claims(root):
 def test_what_was_not_made_again_stays(root, monkeypatch):
     claim = Claim("K1", "Two is more.", "kernels", [Part("x", Rule(above=0), median([1]))])
     kernels = root / "results/kernel_claims.parquet"
-    tables.write(judge([claim]), kernels, tables.CLAIMS, {})
+    tables.write(judge([claim]), kernels, CLAIMS, {})
     refresh(root, root / "results", root / "figures")
     kernels.unlink()
     monkeypatch.setitem(CLAIMS, "kernel_claims", "Judged otherwise.")

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from project import ROOT, Project
 
-from scb import provenance
 from scb.experiments.common import describe, resolve_device
+from scb.store import provenance
 
 REPORTER = ("--reporter", "page", "--report-page-path")
 

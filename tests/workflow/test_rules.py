@@ -7,7 +7,7 @@ import sys
 import pytest
 from project import ROOT
 
-from scb.kernelised.similarity import SIMILARITIES
+from scb.rebased.similarity import SIMILARITIES
 
 FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 RULES = {

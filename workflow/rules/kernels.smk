@@ -62,7 +62,7 @@ rule recall:
 rule kernel_columns:
     """Every kernel as a parametrisation of the attention column, on the task of figure 2."""
     input:
-        modules=module_files("scb.experiments.kernel_columns"),
+        modules=module_files("scb.experiments.rebased_columns"),
         tasks="<results>/attention/tasks.parquet",
     output:
         curves="<results>/attention/kernels.parquet",
@@ -91,7 +91,7 @@ rule kernel_columns:
             log_interval="log_interval",
         ),
     shell:
-        "python -m scb.experiments.kernel_columns {params.settings:q}"
+        "python -m scb.experiments.rebased_columns {params.settings:q}"
         " --device {resources.device:q} --threads {threads} --tasks {input.tasks:q}"
         " --curves {output.curves:q} --states {output.states:q}"
         " --provenance {output.provenance:q} > {log:q} 2>&1"
@@ -100,7 +100,7 @@ rule kernel_columns:
 rule kernels:
     """Recall: accuracy against steps and state size, and ranks at every learning rate."""
     input:
-        modules=module_files("scb.figures.kernels"),
+        modules=module_files("scb.figures.rebased"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
     output:
         pdf="<figures>/kernels.pdf",
@@ -121,14 +121,14 @@ rule kernels:
         mem_mb=2000,
         runtime=5,
     shell:
-        "python -m scb.figures.kernels --tables {input.tables:q}"
+        "python -m scb.figures.rebased --tables {input.tables:q}"
         " --output {output.pdf:q} > {log:q} 2>&1"
 
 
 rule kernels_patterns:
     """What each kernel learns of one bigram task, how well and how fast."""
     input:
-        modules=module_files("scb.figures.kernels_patterns"),
+        modules=module_files("scb.figures.rebased_patterns"),
         tasks="<results>/attention/tasks.parquet",
         curves=rules.kernel_columns.output.curves,
         states=rules.kernel_columns.output.states,
@@ -151,7 +151,7 @@ rule kernels_patterns:
         mem_mb=2000,
         runtime=5,
     shell:
-        "python -m scb.figures.kernels_patterns"
+        "python -m scb.figures.rebased_patterns"
         " --tasks {input.tasks:q} --curves {input.curves:q} --states {input.states:q}"
         " --output {output.pdf:q} > {log:q} 2>&1"
 
@@ -159,7 +159,7 @@ rule kernels_patterns:
 rule kernel_claims:
     """Verdicts on the second paper's claims, and every kernel's accuracies."""
     input:
-        modules=module_files("scb.experiments.kernel_claims"),
+        modules=module_files("scb.experiments.rebased_claims"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
     output:
         claims="<results>/kernel_claims.parquet",
@@ -186,7 +186,7 @@ rule kernel_claims:
         digest=digest(config, ["seed", "kernels", *RECALL]),
         figures=os.path.relpath(config["figures"], config["results"]),
     shell:
-        "python -m scb.experiments.kernel_claims --tables {input.tables:q}"
+        "python -m scb.experiments.rebased_claims --tables {input.tables:q}"
         " --limited {params.limited:q} --digest {params.digest:q} --figures {params.figures:q}"
         " --output {output.claims:q} --markdown {output.markdown:q} --summary {output.summary:q}"
         " --provenance {output.provenance:q} > {log:q} 2>&1"

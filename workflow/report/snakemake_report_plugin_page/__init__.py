@@ -33,7 +33,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_report_plugins.reporter import ReporterBase
 from snakemake_interface_report_plugins.settings import ReportSettingsBase
 
-from scb import tables
+from scb.store import tables
 
 FIRST = "Claims"
 """The category at the top of the page; the others follow by name."""

@@ -1,0 +1,137 @@
+"""Tables of a run as values of replicates and steps.
+
+No replicate is ever left out. Those whose Stage 1 ended on the paper's side of the sign
+symmetry are named (the side is decided before the optimisers part, so that their
+comparison stays paired), and a run that diverged counts with the worst value there is
+from that step on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scb.learning.tables import CURVES
+from scb.store import tables
+from scb.store.tables import TableError
+
+Array = NDArray[np.float64]
+
+
+def worst(metric: str) -> float:
+    """What a diverged run counts as: infinitely far, or infinitely wrong."""
+    return -np.inf if metric.endswith(("signal", "similarity")) else np.inf
+
+
+@dataclass(frozen=True)
+class Run:
+    """Curves of all optimisers and replicates of one experiment, Stage 1 included.
+
+    Attributes
+    ----------
+    path : Path
+        The (last) table read, named in faults.
+    frame : DataFrame
+        Rows of `scb.learning.tables.CURVES`, with ``excess_loss`` (test loss above the Bayes loss)
+        and ``normalised_excess_loss`` as further metrics.
+    setting : dict
+        The setting stored with the tables.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    setting: dict[str, Any]
+
+    @classmethod
+    def read(cls, *paths: Path) -> "Run":
+        """Read one table of curves, or Stage 1 and the optimisers after it.
+
+        Raises
+        ------
+        TableError
+            If a table cannot be read, or if the tables' replicates differ.
+        """
+        frames = [tables.read(path, CURVES) for path in paths]
+        for path, frame in zip(paths, frames, strict=True):
+            if set(frame["replicate"]) != set(frames[0]["replicate"]) or frame.empty:
+                raise TableError(f"{path}: its replicates are not those of {paths[0]}")
+        frame = pd.concat(frames, ignore_index=True)
+        for prefix in ("", "normalised_"):
+            frame[f"{prefix}excess_loss"] = frame[f"{prefix}test_loss"] - frame["bayes_loss"]
+        setting = {key: entry for path in paths for key, entry in tables.setting(path).items()}
+        return cls(paths[-1], frame, setting)
+
+    def __getitem__(self, key: str) -> Any:
+        """One entry of the setting."""
+        if key not in self.setting:
+            raise TableError(f"{self.path}: the setting stored with it lacks {key!r}")
+        return self.setting[key]
+
+    @cached_property
+    def replicates(self) -> list[int]:
+        """All replicates."""
+        return sorted(set(self.frame["replicate"]))
+
+    @cached_property
+    def optimizers(self) -> list[str]:
+        """Names of the optimizers; ``boost`` is Stage 1."""
+        return sorted(set(self.frame["optimizer"]))
+
+    @cached_property
+    def aligned(self) -> list[int]:
+        """Replicates whose Stage 1 ended with both signals positive; all, if there is none."""
+        return self.positive("boost") if self.staged else self.replicates
+
+    @cached_property
+    def others(self) -> list[int]:
+        """The replicates that are not aligned."""
+        return [r for r in self.replicates if r not in self.aligned]
+
+    @cached_property
+    def staged(self) -> bool:
+        """Whether a Stage 1 comes before the optimisers."""
+        return bool((self.frame["optimizer"] == "boost").any())
+
+    @cached_property
+    def switch(self) -> int:
+        """The last step of Stage 1."""
+        return int(self._rows("boost")["step"].max())
+
+    @cached_property
+    def last(self) -> int:
+        """The last step."""
+        return int(self.frame["step"].max())
+
+    def positive(self, optimizer: str) -> list[int]:
+        """Replicates whose last row of ``optimizer`` has both signals positive."""
+        last = self._rows(optimizer).sort_values("step").groupby("replicate").tail(1)
+        both = (last["value_signal"] > 0) & (last["attention_signal"] > 0)
+        return sorted(last["replicate"][both])
+
+    def divergence(self, optimizer: str) -> dict[int, int]:
+        """The step at which each diverged replicate of ``optimizer`` was found so."""
+        rows = self._rows(optimizer)
+        return rows[rows["diverged"]].groupby("replicate")["step"].min().to_dict()
+
+    def values(
+        self, optimizer: str, metric: str, replicates: Sequence[int]
+    ) -> tuple[NDArray[np.int64], Array]:
+        """Logged steps, shape (S,), and a metric, shape (R, S), `worst` once diverged."""
+        rows = self._rows(optimizer).set_index(["replicate", "step"])
+        dead = rows["diverged"].unstack().astype("boolean").ffill(axis=1).fillna(False)
+        grid = rows[metric].unstack().mask(dead.astype(bool), worst(metric))  # (R, S)
+        grid = grid.reindex(list(replicates))
+        if grid.isna().any(axis=None):
+            raise TableError(f"{self.path}: {metric} of {optimizer} is missing before divergence")
+        return grid.columns.to_numpy(np.int64), grid.to_numpy(np.float64)
+
+    def _rows(self, optimizer: str) -> pd.DataFrame:
+        rows = self.frame[self.frame["optimizer"] == optimizer]
+        if rows.empty:
+            raise TableError(f"{self.path}: no rows of optimizer {optimizer!r}")
+        return rows

@@ -1,0 +1,379 @@
+"""The task: a sparse contextual bigram (paper, section 2) and how it is drawn.
+
+A `Task` is the ground truth (P, mu, Q). Its tensors may carry a leading replicate
+dimension (`Task.stack`), over which every function of the package broadcasts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from scb.data.geometry import squared_norm
+from scb.data.tables import TASKS
+from scb.store import tables
+
+MAX_STATES = 65536
+"""Largest vocabulary: tokens are kept as uint8 up to 256 states, as int32 above."""
+
+TRIES = 1000
+"""Transition matrices drawn before the sampler gives up."""
+
+SWEEPS = 1000
+"""Sinkhorn sweeps before a random matrix is given up, and another one drawn."""
+
+BALANCED = 1e-13
+"""Residual of ``P mu = mu`` at which Sinkhorn stops: rounding errors, no more."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Ground truth of one task, or of R replicates of it.
+
+    Attributes
+    ----------
+    transition : Tensor, shape (..., N, N), float64
+        P; **columns** are distributions: ``P[n, m] = Pr(next = n | current = m)``.
+    stationary : Tensor, shape (..., N), float64
+        mu, with ``P mu = mu``.
+    positions : Tensor, shape (..., Q, N), int64
+        Support of each column of the attention pattern, increasing down the column.
+    weights : Tensor, shape (..., Q, N), float64
+        Weights of that support; columns sum to 1.
+    length : int
+        T, the number of context tokens.
+    seeds : tuple of int
+        The seed of each replicate; one for a single task.
+    """
+
+    transition: Tensor
+    stationary: Tensor
+    positions: Tensor
+    weights: Tensor
+    length: int
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def sample(
+        cls,
+        states: int,
+        length: int,
+        sparsity: int,
+        seed: int,
+        *,
+        sampler: str = "dirichlet",
+        concentration: float = 1.0,
+        weights: str = "uniform",
+        constant: float = 4.0,
+        stationary: Tensor | None = None,
+    ) -> "Task":
+        """Draw a task; bit-identical for a seed.
+
+        (On one machine: elsewhere the linear algebra may move the last digit of P or mu.
+        That is why a task is drawn once and saved.)
+
+        Parameters
+        ----------
+        states, length, sparsity : int
+            N, T and Q.
+        seed : int
+            Not negative.
+        sampler : {"dirichlet", "balanced"}
+            "dirichlet": columns of P i.i.d. Dirichlet, redrawn until mu satisfies
+            clause (b) of Assumption 2.1. "balanced": mu first, then a matrix of i.i.d.
+            Gamma entries scaled to row and column sums mu (Sinkhorn) and divided by mu.
+        concentration : float
+            Parameter of the Dirichlet or Gamma distribution; the smaller, the more each
+            state has its own successors and the larger K_P.
+        weights : {"uniform", "drawn"}
+            Nonzero weights of Q: ``1/Q``, or random within clause (b).
+        constant : float
+            C of Assumption 2.1.
+        stationary : Tensor, shape (N,), optional
+            mu of the balanced sampler, any positive distribution (transfer shares it
+            between tasks); by default drawn within clause (b).
+
+        Raises
+        ------
+        ValueError
+            For an argument out of range, or if no draw satisfies clause (b).
+        """
+        _check(states, length, sparsity, seed, concentration, constant)
+        generator = np.random.Generator(np.random.PCG64(seed))
+        if sampler == "dirichlet":
+            if stationary is not None:
+                raise ValueError("stationary is given: only sampler 'balanced' prescribes it")
+            transition, mu = _dirichlet(generator, states, concentration, constant)
+        elif sampler == "balanced":
+            if stationary is None:
+                mu = _bounded(generator, (states,), constant)
+            else:
+                mu = _distribution(stationary, states)
+            transition = _balanced(generator, mu, concentration)
+        else:
+            raise ValueError(f"sampler is {sampler!r}: it must be 'dirichlet' or 'balanced'")
+        positions = np.stack(
+            [np.sort(generator.choice(length, sparsity, replace=False)) for _ in range(states)], 1
+        )  # (Q, N)
+        if weights == "uniform":
+            values = np.full((sparsity, states), 1 / sparsity)
+        elif weights == "drawn":
+            values = _bounded(generator, (sparsity, states), constant)
+        else:
+            raise ValueError(f"weights is {weights!r}: it must be 'uniform' or 'drawn'")
+        return cls(
+            torch.from_numpy(transition),
+            torch.from_numpy(mu),
+            torch.from_numpy(positions),
+            torch.from_numpy(values),
+            length,
+            (seed,),
+        )
+
+    @classmethod
+    def stack(cls, tasks: Sequence["Task"]) -> "Task":
+        """R single tasks of one shape as one task with a replicate dimension."""
+        shapes = {(*task.positions.shape, task.length) for task in tasks}
+        if len(shapes) != 1 or any(task.stationary.ndim != 1 for task in tasks):
+            raise ValueError(
+                "tasks must be single tasks of one shape (Q, N, T), at least one: "
+                f"their shapes are {sorted(shapes)}"
+            )
+        return cls(
+            torch.stack([task.transition for task in tasks]),
+            torch.stack([task.stationary for task in tasks]),
+            torch.stack([task.positions for task in tasks]),
+            torch.stack([task.weights for task in tasks]),
+            tasks[0].length,
+            tuple(seed for task in tasks for seed in task.seeds),
+        )
+
+    def replicate(self, index: int) -> "Task":
+        """One of the replicates, as a task with a replicate dimension of 1."""
+        return self.select(range(index, index + 1))
+
+    def select(self, replicates: Sequence[int]) -> "Task":
+        """Some of the replicates, in the order given."""
+        some = torch.tensor(replicates, device=self.stationary.device)
+        return replace(
+            self,
+            transition=self.transition[some],
+            stationary=self.stationary[some],
+            positions=self.positions[some],
+            weights=self.weights[some],
+            seeds=tuple(self.seeds[replicate] for replicate in replicates),
+        )
+
+    @property
+    def states(self) -> int:
+        """N."""
+        return self.positions.shape[-1]
+
+    @property
+    def sparsity(self) -> int:
+        """Q."""
+        return self.positions.shape[-2]
+
+    @property
+    def attention(self) -> Tensor:
+        """The attention pattern Q, dense, shape (..., T, N), float64."""
+        *replicates, _, states = self.positions.shape
+        dense = self.weights.new_zeros(*replicates, self.length, states)  # (..., T, N)
+        return dense.scatter_(-2, self.positions, self.weights)
+
+    @cached_property
+    def transition_energy(self) -> Tensor:
+        """``K_P = |P|_mu^2 - |mu|^2``, shape (...)."""
+        return squared_norm(self.transition, self.stationary) - self.stationary.square().sum(-1)
+
+    @cached_property
+    def attention_energy(self) -> Tensor:
+        """``K_Q = |Q|_mu^2 - 1/T``, shape (...)."""
+        # The norm needs the nonzero rows alone: (..., Q, N), never (..., T, N).
+        return squared_norm(self.weights, self.stationary) - 1 / self.length
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "Task":
+        """The task with its float tensors in ``dtype`` and all on ``device``."""
+        return Task(
+            self.transition.to(device, dtype),
+            self.stationary.to(device, dtype),
+            self.positions.to(device),
+            self.weights.to(device, dtype),
+            self.length,
+            self.seeds,
+        )
+
+    def violations(self, constant: float = 4.0) -> list[str]:
+        """One line for each violated clause of Assumption 2.1.
+
+        Clause (a), at most Q nonzeros in a column, cannot fail: a column stores no more.
+
+        Parameters
+        ----------
+        constant : float
+            C of clause (b).
+        """
+        lines = []
+        prefixes = (
+            [""]
+            if self.stationary.ndim == 1
+            else [f"replicate {replicate}: " for replicate in range(len(self.stationary))]
+        )
+        mus = self.stationary.reshape(-1, self.states)
+        columns = self.weights.reshape(len(mus), -1)
+        energies = self.transition_energy.reshape(-1)
+        for prefix, mu, weights, energy in zip(prefixes, mus, columns, energies, strict=True):
+            for name, symbol, values, count in (
+                ("weights of Q", "Q", weights[weights > 0], self.sparsity),
+                ("mu", "N", mu, self.states),
+            ):
+                least, most = values.min().item(), values.max().item()
+                if not _within(values.cpu().numpy(), count, constant):
+                    lines.append(
+                        f"{prefix}(b) {name} in [{least:.6g}, {most:.6g}], not within "
+                        f"[1/(C{symbol}), C/{symbol}] = "
+                        f"[{1 / (constant * count):.6g}, {constant / count:.6g}]"
+                    )
+            floor = mu.square().sum().item()
+            if energy < floor:
+                lines.append(f"{prefix}(c) |P|_mu^2 - |mu|^2 = {energy:.6g} < |mu|^2 = {floor:.6g}")
+            bound = (self.states * self.sparsity) ** 10
+            if self.length < bound:
+                lines.append(f"{prefix}(d) T = {self.length} < (N Q)^10 = {bound:.6g}")
+        return lines
+
+    def save(self, path: Path) -> None:
+        """Write the task(s) to Parquet, one row per replicate and state."""
+        replicates, states, sparsity = len(self.seeds), self.states, self.sparsity
+        rows = replicates * states
+        columns = {
+            "seed": np.repeat(np.array(self.seeds, dtype=np.int64), states),
+            "states": np.full(rows, states),
+            "length": np.full(rows, self.length),
+            "sparsity": np.full(rows, sparsity),
+            "replicate": np.repeat(np.arange(replicates), states),
+            "state": np.tile(np.arange(states), replicates),
+            "stationary": self.stationary.reshape(-1).cpu().numpy(),
+            "transition": list(self.transition.mT.reshape(rows, states).cpu().numpy()),
+            "positions": list(self.positions.mT.reshape(rows, sparsity).cpu().numpy()),
+            "weights": list(self.weights.mT.reshape(rows, sparsity).cpu().numpy()),
+        }
+        setting = {"states": states, "length": self.length, "sparsity": sparsity}
+        tables.write(pd.DataFrame(columns), path, TASKS, setting)
+
+    @classmethod
+    def load(cls, path: Path) -> "Task":
+        """Read what `save` wrote; always with a replicate dimension."""
+        frame = tables.read(path, TASKS).sort_values(["replicate", "state"])
+        states, length = int(frame["states"].iloc[0]), int(frame["length"].iloc[0])
+
+        def columns(name: str) -> Tensor:
+            stacked = np.stack(frame[name].to_list())  # (R N, ...)
+            return torch.from_numpy(stacked.reshape(-1, states, *stacked.shape[1:]))
+
+        return cls(
+            columns("transition").mT.contiguous(),
+            columns("stationary"),
+            columns("positions").mT.contiguous(),
+            columns("weights").mT.contiguous(),
+            length,
+            tuple(int(seed) for seed in frame["seed"].iloc[::states]),
+        )
+
+
+def _check(
+    states: int, length: int, sparsity: int, seed: int, concentration: float, constant: float
+) -> None:
+    """Refuse arguments out of range, naming them."""
+    if not 2 <= states <= MAX_STATES:
+        raise ValueError(f"states is {states}: it must be in [2, {MAX_STATES}]")
+    if length < 1:
+        raise ValueError(f"length is {length}: it must be at least 1")
+    if not 1 <= sparsity <= length:
+        raise ValueError(f"sparsity is {sparsity}: it must be in [1, length] = [1, {length}]")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}: it must be in [0, 2**63)")
+    if not (0 < concentration < float("inf")):
+        raise ValueError(f"concentration is {concentration}: it must be positive and finite")
+    if not constant > 1:
+        raise ValueError(f"constant is {constant}: it must be above 1")
+
+
+def _within(values: np.ndarray, count: int, constant: float) -> bool:
+    """Clause (b), with room for rounding."""
+    lower, upper = 1 / (constant * count), constant / count
+    return bool((values >= lower * (1 - 1e-12)).all() and (values <= upper * (1 + 1e-12)).all())
+
+
+def _bounded(generator: np.random.Generator, shape: tuple[int, ...], constant: float) -> np.ndarray:
+    """Random distributions down the first dimension, of n entries within [1/(Cn), C/n].
+
+    Entries between C^(-1/2) and C^(1/2), divided by their sum, always are.
+    """
+    half = np.log(constant) / 2
+    raw = np.exp(generator.uniform(-half, half, shape))
+    return raw / raw.sum(0)
+
+
+def _dirichlet(
+    generator: np.random.Generator, states: int, concentration: float, constant: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """P with i.i.d. Dirichlet columns, and its mu, within clause (b)."""
+    ones = np.ones(states)
+    for _ in range(TRIES):
+        transition = generator.dirichlet(concentration * ones, states).T  # (N, N)
+        # For an irreducible chain mu is the one solution of (I - P + 1 1^T / N) mu = 1 / N.
+        system = np.eye(states) - transition + 1 / states
+        try:
+            mu = np.linalg.solve(system, ones / states)
+        except np.linalg.LinAlgError:
+            continue
+        mu /= mu.sum()
+        if _within(mu, states, constant):
+            return np.ascontiguousarray(transition), mu
+    raise ValueError(
+        f"no mu within [1/(CN), C/N] in {TRIES} draws for states {states}, "
+        f"concentration {concentration}, constant {constant}: raise concentration or constant, "
+        "or use sampler 'balanced'"
+    )
+
+
+def _distribution(stationary: Tensor, states: int) -> np.ndarray:
+    """The prescribed mu, checked."""
+    mu = stationary.detach().cpu().double().numpy().copy()
+    if mu.shape != (states,):
+        raise ValueError(f"stationary has shape {mu.shape}: it must be ({states},)")
+    if not (mu > 0).all() or abs(mu.sum() - 1) > 1e-9:
+        raise ValueError(
+            f"stationary has minimum {mu.min()} and sum {mu.sum()}: "
+            "it must be positive and sum to 1"
+        )
+    return mu
+
+
+def _balanced(generator: np.random.Generator, mu: np.ndarray, concentration: float) -> np.ndarray:
+    """P with stationary distribution mu: a Gamma matrix scaled to marginals (mu, mu)."""
+    states = len(mu)
+    for _ in range(TRIES):
+        joint = generator.gamma(concentration, size=(states, states))
+        rows = np.ones(states)
+        for _ in range(SWEEPS):
+            with np.errstate(all="ignore"):  # a matrix without support is redrawn
+                columns = mu / (rows @ joint)
+                residual = np.abs(rows * (joint @ columns) - mu).max()
+                if not residual > BALANCED:
+                    break
+                rows = mu / (joint @ columns)
+        if residual <= BALANCED:
+            return rows[:, None] * joint * (columns / mu)
+    raise ValueError(
+        f"no matrix could be balanced in {TRIES} draws for states {states}, "
+        f"concentration {concentration}: raise concentration"
+    )

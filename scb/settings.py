@@ -1,0 +1,807 @@
+"""The settings: every section of config.yaml as a typed model, with bounds and relations.
+
+This is the one source of keys, defaults, bounds and of what a job is given. A job is given just the
+fields that it reads, as JSON, so that a changed key runs again what reads it and nothing else.
+Those fields are a model of their own, which the section inherits: `Boosting` is what Stage 1 reads
+of a section of `Training`. `Model.of` takes it from there, and `Model.as_json` and pydantic's
+``model_validate_json`` bring it to the job.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # the tables hold 32 bits
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Replicates = Annotated[int, Field(ge=1, le=10**6)]
+States = Annotated[int, Field(ge=2, le=65536)]
+# In single precision far less is 0, and far more infinite.
+Rate = Annotated[float, Field(ge=1e-30, le=1e30)]
+Penalty = Annotated[float, Field(ge=0, le=1e30)]
+Signal = Annotated[float, Field(ge=1e-30, le=1)]
+# Below, mu is too rarely within a factor 4 of uniform to be drawn; above, P is uniform.
+Concentration = Annotated[float, Field(ge=0.1, le=1000)]
+Growth = Annotated[float, Field(ge=1e-30, le=100)]  # eta times steps: these are in proportion
+Sampler = Literal["dirichlet", "balanced"]
+Weights = Literal["uniform", "drawn"]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("wrong", "its entries must differ")
+    return values
+
+
+def _pattern(pattern: str, said: str) -> AfterValidator:
+    """A check that the whole text is of a pattern, which is ``said`` in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError("wrong", f"it must be {said}")  # type: ignore[arg-type]
+        return text
+
+    return AfterValidator(check)
+
+
+_LIST: Any = Field(strict=False, min_length=1)  # YAML has no tuples
+Rates = Annotated[tuple[Rate, ...], _LIST, AfterValidator(_distinct)]
+Names = Annotated[tuple[str, ...], _LIST, AfterValidator(_distinct)]
+Lengths = Annotated[tuple[Count, ...], Field(strict=False, min_length=2), AfterValidator(_distinct)]
+Cosine = Annotated[float, Field(gt=-1, le=1)]
+Correlations = Annotated[tuple[Cosine, ...], _LIST, AfterValidator(_distinct)]
+Name = Annotated[str, _pattern("[a-z][a-z0-9_]{0,59}", "a name of a-z, 0-9 and '_'")]
+Device = Annotated[str, _pattern("auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:NUMBER")]
+# No dot at the start of a part, so neither `..` nor a hidden folder.
+_PART = "[A-Za-z0-9_][A-Za-z0-9._-]*"
+Folder = Annotated[
+    str,
+    Field(max_length=200),  # file systems allow 255 bytes a name
+    _pattern(f"/?{_PART}(/{_PART})*", "a path of letters, digits, '_', '-', '.' and '/'"),
+]
+
+LARGEST = 2 * 10**8
+"""Numbers in a model or a batch of all replicates: 800 MB, of the 2 to 4 GB that a job asks for."""
+
+LARGEST_OF_GPU = 10 * LARGEST
+"""Of recall, whose published sizes are for a GPU."""
+
+LEAKS = 1.0e-3
+"""Held-out sequences of recall that may be in another split, in the mean: one ends the run."""
+
+DEFAULTS = ("seed", "replicates", "log_interval")
+"""What a section may set for itself, and else takes from the top of config.yaml."""
+
+
+class Fault(NamedTuple):
+    """A value that does not go with another one; ``{at}`` in the message is its section."""
+
+    key: str
+    value: Any
+    message: str
+
+
+class Model(BaseModel):
+    """Settings that cannot be changed, and know no other keys than their own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, *sources: BaseModel, **own: Any) -> Self:
+        """This model, each field as in ``own``, or in the first of ``sources`` that has it."""
+        found = {
+            name: getattr(source, name)
+            for source in reversed(sources)
+            for name in cls.model_fields
+            if hasattr(source, name)
+        }
+        return cls(**found | own)
+
+    def as_json(self) -> str:
+        """The fields that differ from their defaults, with sorted keys."""
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+
+    def relations(self) -> Iterator[Fault]:
+        """Faults between two fields."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _related(self) -> Self:
+        if faults := list(self.relations()):
+            raise PydanticCustomError("relation", "related", {"faults": faults})
+        return self
+
+
+# --- Tasks, Stage 1 and the optimizers after it: what jobs read, then the section of it all ---
+
+
+class Sampling(Model):
+    """How the ground truth (P, mu, Q) is drawn: see `scb.data.samplers`."""
+
+    sampler: Sampler
+    concentration: Concentration  # of the Dirichlet or Gamma distribution behind P
+    weights: Weights  # of the attention pattern: 1/Q, or drawn
+
+
+class Tasks(Sampling):
+    """What drawing tasks reads."""
+
+    seed: Seed
+    replicates: Replicates
+    states: States  # N
+    length: Count  # T
+    sparsity: Count  # Q
+
+    def relations(self) -> Iterator[Fault]:
+        """A pattern of all positions may be uniform attention, of energy K_Q = 0."""
+        yield from super().relations()
+        if self.sparsity >= self.length:
+            yield _less("sparsity", self.sparsity, "length", self.length)
+
+
+class Boost(Model):
+    """Stage 1: plain preconditioned steps from the paper's start."""
+
+    steps: Count  # its last one
+    rate: Rate  # eta_1
+    scaled: bool = True  # eta_V = eta/K_Q and eta_A = eta/K_P; else both are eta
+    signal: Rate | None = None  # each replicate ends Stage 1 once its larger signal is this
+
+
+class Proximal(Model):
+    """Preconditioned, projected, proximal steps."""
+
+    kind: Literal["proximal"]
+    rate: Rate  # eta
+    penalty: Penalty  # lambda
+    threshold: bool = True  # Stage 2 opens with a threshold at alpha_V/(2Q)
+    scaled: bool = True  # as of Stage 1
+
+
+class Sgd(Model):
+    """The same steps at lambda = 0, or, of kind raw, without preconditioner and projection."""
+
+    kind: Literal["sgd", "raw"]
+    rate: Rate  # eta
+    scaled: bool = True  # as of Stage 1
+
+
+class Plain(Model):
+    """Steps that know nothing of the task: see `scb.learning.optimizers`."""
+
+    kind: Literal["vanilla", "adam"]
+    rate: Rate  # of V and of A
+
+
+Optimizer = Annotated[Proximal | Sgd | Plain, Field(discriminator="kind")]
+
+
+class Stage1(Model):
+    """What Stage 1 reads."""
+
+    seed: Seed
+    log_interval: Count
+    batch: Count  # B
+    boost: Boost
+
+
+class Comparison(Model):
+    """What the optimizers after Stage 1 read."""
+
+    seed: Seed
+    replicates: Replicates
+    log_interval: Count
+    batch: Count  # B
+    steps: Count  # the last one, Stage 1 included
+    optimizers: dict[Name, Optimizer]
+
+
+class Variant(Stage1, Comparison):
+    """What both read, where one job does both."""
+
+
+class Training(Tasks, Variant):
+    """A setting that trains; without optimizers, Stage 1 is all."""
+
+    steps: Count = 1  # only optimizers need it
+    optimizers: dict[Name, Optimizer] = {}
+
+    def relations(self) -> Iterator[Fault]:
+        """Stage 1 ends before the optimizers do."""
+        yield from super().relations()
+        if self.optimizers:
+            yield from _stages(self)
+
+
+class Attending(Model):
+    """What the comparison of softmax and linear attention reads."""
+
+    seed: Seed
+    log_interval: Count
+    batch: Count  # B
+    steps: Count
+    rate: Rate  # eta of V in both models and of A in the linear one
+    logit_rate: Rate  # Adam's, of the softmax model's logits
+
+
+class Attention(Tasks, Attending):
+    """Figure 2: a linear and a softmax transformer on one ground truth."""
+
+
+# --- Figure 6 ---
+
+
+class Particles(Model):
+    """What simulations read: useless entries of A are followed as particles."""
+
+    seed: Seed
+    log_interval: Count
+    batch: Count  # B; the noise has variance 1/B
+    steps: Count
+    rate: Rate  # eta
+    penalty: Penalty  # lambda
+    particles: Count  # followed for each column of A
+
+
+class Simulating(Particles):
+    """What Stages 1 and 2 without sequences read."""
+
+    boost: Boost
+
+
+class Checking(Particles):
+    """What Stage 2, simulated and trained from planted signals, reads."""
+
+    signal: Signal  # both, at the start
+    trained: Count  # replicates trained; all are simulated
+
+
+class Simulation(Tasks, Simulating):
+    """Stages 1 and 2 at a T that no training reaches."""
+
+    def relations(self) -> Iterator[Fault]:
+        """Stage 1 ends before Stage 2 does; there are as many useless entries as are followed."""
+        yield from super().relations()
+        yield from _stages(self)
+        yield from _followed(self)
+
+
+class Check(Tasks, Checking):
+    """The check of the simulation."""
+
+    def relations(self) -> Iterator[Fault]:
+        """There are as many useless entries as are followed."""
+        yield from super().relations()
+        yield from _followed(self)
+
+
+# --- Transfer, section 4 of the paper ---
+
+
+class Pretrain(Model):
+    """Pretraining of a value matrix on a related task."""
+
+    length: Count  # T
+    batch: Count  # B
+    steps: Count  # of Stages 1 and 2, at most
+    fit_steps: Count  # of Stage 3
+    fit_rate: Rate  # eta of Stage 3
+
+
+class Pretraining(Pretrain):
+    """What it reads."""
+
+    seed: Seed
+    concentration: Concentration
+    correlations: Correlations
+
+
+class OneStep(Model):
+    """The one step, after every number of batches."""
+
+    steps: Count  # batches to average, at most
+    ratio: Annotated[float, Field(ge=1.01, le=10)]  # of the numbers of samples looked at
+
+
+class Stepping(OneStep):
+    """What it reads."""
+
+    seed: Seed
+    batch: Count
+    mixing: float
+
+
+class Budget(Model):
+    """How long to train."""
+
+    growth: Growth
+
+
+class Scratching(Budget):
+    """What training from scratch reads."""
+
+    seed: Seed
+    log_interval: Count
+    batch: Count
+
+
+class Finetuning(Scratching):
+    """What finetuning reads."""
+
+    mixing: float
+
+
+class Transfer(Model):
+    """Transfer against training from scratch."""
+
+    seed: Seed
+    replicates: Replicates
+    log_interval: Count
+    states: States  # N
+    sparsity: Count  # Q
+    concentration: Concentration  # of the balanced sampler
+    batch: Count  # B, for all starts
+    correlations: Correlations  # of the pretrained P_hat with P
+    mixing: Annotated[float, Field(gt=0, le=1)]  # theta
+    lengths: Lengths  # T
+    replicates_at: Annotated[tuple[Replicates, ...], _LIST]  # at each T, if there are as many
+    curve_length: Count  # T of the curves
+    pretrain: Pretrain
+    one_step: OneStep
+    finetune: Budget
+    scratch: Budget
+
+    def relations(self) -> Iterator[Fault]:
+        """Lists of equal length, and a pattern that fits every T."""
+        lengths, counts = list(self.lengths), list(self.replicates_at)
+        if len(counts) != len(lengths):
+            said = f"it must have an entry for each of {{at}}lengths, {lengths}"
+            yield Fault("replicates_at", counts, said)
+        if self.curve_length not in lengths:
+            yield Fault(
+                "curve_length", self.curve_length, f"it must be one of {{at}}lengths, {lengths}"
+            )
+        shortest = min(*lengths, self.pretrain.length)
+        if self.sparsity >= shortest:
+            both = f"{{at}}lengths and {{at}}pretrain.length, {shortest}"
+            yield Fault("sparsity", self.sparsity, f"it must be less than all of {both}")
+
+    def replicates_of(self, length: int) -> int:
+        """Replicates at a T: fewer where they cost most."""
+        most = dict(zip(self.lengths, self.replicates_at, strict=True))
+        return min(self.replicates, most.get(length, self.replicates))
+
+
+# --- The wider sweeps ---
+
+
+class Doubled(Model):
+    """T, doubled from one to the other."""
+
+    shortest: Count
+    longest: Count
+
+    def relations(self) -> Iterator[Fault]:
+        """At least two, for an exponent."""
+        if 2 * self.shortest > self.longest:
+            said = f"it must be at least twice {{at}}shortest, {self.shortest}"
+            yield Fault("longest", self.longest, said)
+
+    @property
+    def lengths(self) -> list[int]:
+        """``shortest``, twice that and so on, up to ``longest`` at most."""
+        return [self.shortest << i for i in range((self.longest // self.shortest).bit_length())]
+
+
+class Laddered(Model):
+    """Tasks and batches for Stage 1 alone."""
+
+    seed: Seed
+    replicates: Replicates
+    states: States  # N
+    sparsity: Count  # Q
+    concentration: Concentration  # of the balanced sampler
+    halvings: Annotated[int, Field(ge=0, le=20)]  # batches below the closed form's
+    doublings: Annotated[int, Field(ge=0, le=20)]  # and above it
+
+
+class Stage1Alone(Laddered):
+    """What it reads, for one kind of mu and one T."""
+
+    length: Count
+    stationary: Literal["uniform", "drawn"]
+    rates: Rates
+
+
+class Stage1Samples(Laddered):
+    """How many samples a step Stage 1 needs, for two kinds of mu."""
+
+    # The steps are in proportion to the inverse.
+    rate: Annotated[float, Field(ge=1e-4, le=1)]  # eta
+    larger_rate: Annotated[float, Field(ge=1e-4, le=1)]  # once more
+    uniform: Doubled  # T where mu is uniform
+    drawn: Doubled  # T where mu is drawn
+
+    def relations(self) -> Iterator[Fault]:
+        """Two rates, and a pattern that fits every T."""
+        if self.larger_rate == self.rate:
+            yield Fault("larger_rate", self.larger_rate, "it must differ from {at}rate")
+        for name, lengths in (("uniform", self.uniform), ("drawn", self.drawn)):
+            if self.sparsity >= lengths.shortest:
+                yield _less("sparsity", self.sparsity, f"{name}.shortest", lengths.shortest)
+
+
+class Seeded(Model):
+    """What a job reads that draws, but knows no other setting."""
+
+    seed: Seed
+
+
+class Regularization(Model):
+    """Sweeps over lambda, from where settings of ``training`` end Stage 1."""
+
+    sections: Names
+    varied: str  # the one of them that is swept again with another eta, and with another B
+    replicates: Replicates  # the first so many of each section
+    log_interval: Count
+    least: Annotated[float, Field(ge=1e-12, le=1)]  # least lambda above 0
+    most: Annotated[float, Field(ge=1e-12, le=1)]  # largest lambda
+    per_decade: Annotated[int, Field(ge=1, le=100)]  # evenly spaced in the logarithm
+    larger_rate: Rate  # eta of one sweep more
+    larger_batch: Count  # B of another
+
+    def relations(self) -> Iterator[Fault]:
+        """A grid with two ends."""
+        if self.least >= self.most:
+            yield _less("least", self.least, "most", self.most)
+        if self.varied not in self.sections:
+            said = f"it must be one of {{at}}sections, {list(self.sections)}"
+            yield Fault("varied", self.varied, said)
+
+    @property
+    def penalties(self) -> list[float]:
+        """0, then the grid from ``least`` to ``most``."""
+        gaps = max(1, round(math.log10(self.most / self.least) * self.per_decade))
+        grid = [self.least * (self.most / self.least) ** (place / gaps) for place in range(gaps)]
+        rounded = (float(f"{penalty:.3g}") for penalty in [*grid, self.most])
+        return [0.0, *dict.fromkeys(rounded)]  # of equal ones, as where the ends nearly meet, one
+
+
+class Windows(Model):
+    """What the windows of useful lambdas read."""
+
+    sweeps: Names
+    printed: Annotated[tuple[Penalty, ...], _LIST]  # lambda of the figures, of each sweep
+    varied: str  # the sweep that larger_rate and larger_batch start from
+
+
+class Sensitivity(Model):
+    """The runs of one setting with one reading changed at a time."""
+
+    section: str  # of training
+    sampler: Sampler  # the other one
+    switch_signal: Rate  # where Stage 1 of a run then ends
+
+
+class Variants(Model):
+    """What the table of sensitivities reads."""
+
+    variants: Names
+
+
+# --- The second paper ---
+
+
+class Recall(Model):
+    """A setting of multi-query associative recall."""
+
+    vocabulary: Count  # V
+    length: Count  # T
+    pairs: Count  # keys with a value
+    width: Count  # d, of the model and the values
+    features: Count  # f of the square kernels
+    batch: Count  # sequences a step
+    steps: Count  # the cap, where the cosine of the rate ends
+    log_interval: Count  # steps between two looks at the validation split
+    solved: Annotated[float, Field(gt=0, le=1)]  # validation accuracy at which a run ends
+    validation: Count  # sequences by which runs end and a rate is chosen
+    test: Count  # sequences by which kernels are judged
+
+    def relations(self) -> Iterator[Fault]:
+        """Sequences that exist, and enough of them for three splits."""
+        length, pairs, vocabulary = self.length, self.pairs, self.vocabulary
+        if length < 4 * pairs:
+            yield Fault("length", length, f"it must be at least 4 {{at}}pairs, {4 * pairs}")
+        elif length % 2:
+            yield Fault("length", length, "it must be even")
+        elif vocabulary <= length:
+            said = f"it must be greater than {{at}}length, {length}"
+            yield Fault("vocabulary", vocabulary, said)
+        elif (leaks := self.expected_leaks) > LEAKS:
+            said = (
+                f"with {{at}}pairs {pairs} there are so few sequences that about {leaks:.1g} of "
+                "those held out would be in another split"
+            )
+            yield Fault("vocabulary", vocabulary, said)
+
+    @property
+    def expected_leaks(self) -> float:
+        """How many held-out sequences are in another split, about and in the mean."""
+        pairs, half = self.pairs, self.vocabulary // 2
+        seen = self.steps * self.batch + self.validation
+        choices = (half - 1, self.vocabulary - half, self.length // 2 - pairs)
+        sequences = sum(math.lgamma(n + 1) - math.lgamma(n - pairs + 1) for n in choices)  # log
+        return seen * (self.validation + self.test) * math.exp(-sequences)
+
+
+class Recalling(Recall):
+    """What training one kernel on it reads."""
+
+    seed: Seed
+    rates: Rates
+    runs: Count
+    kernel: str
+
+
+class Kernelising(Attending):
+    """What training every kernel on the task of figure 2 reads."""
+
+    features: Count
+
+
+class Rebased(Model):
+    """Kernelised attention."""
+
+    features: Count  # f on the task of figure 2
+    rates: Rates
+    runs: Annotated[int, Field(ge=2, le=10**6)]  # seeds of data and of initial weights
+    settings: Names  # of recall, a row of the figure each
+    limited: Names  # those of them in which the state is small for the task, as K1 asks
+    recall: dict[Name, Recall]
+
+    def relations(self) -> Iterator[Fault]:
+        """Names of settings that are there."""
+        if self.features % 2:
+            yield Fault("features", self.features, "it must be even")
+        yield from _unknown("settings", self.settings, self.recall, "{at}recall")
+        yield from _unknown("limited", self.limited, self.settings, "{at}settings")
+
+
+# --- What figures draw and claims judge ---
+
+
+class Curves(Model):
+    """A figure of one setting."""
+
+    section: str  # of training
+    optimizers: Names  # of that setting, in the order of the legend
+
+
+class Rows(Model):
+    """A figure with a row for each of several settings."""
+
+    sections: Names  # of training
+    optimizers: Names  # of each of them; the first one's star is drawn
+
+
+class Columns(Model):
+    """A figure with a column for each of several simulations."""
+
+    sections: Names  # of simulation
+
+
+class Draw(Model):
+    """What each figure draws."""
+
+    fig1_convergence: Curves
+    fig3_signals: Curves
+    fig4_similarity: Curves
+    fig5_vocabulary: Rows
+    fig6_simulation: Columns
+
+
+class Claims(Model):
+    """The settings by which claims are judged."""
+
+    convergence: str  # C1 to C5, C9 and B1 to B4; of training
+    vocabulary: Names  # C6; of training
+    simulation: Names  # C7; of simulation
+    population: str  # C11; of training
+
+
+class Judging(Model):
+    """What the claims read."""
+
+    claims: Claims
+    digest: str  # of the settings of these results
+    figures: str  # folder of figures, seen from the document
+
+
+class JudgingRebased(Model):
+    """What the second paper's claims read."""
+
+    limited: Names
+    digest: str
+    figures: str
+
+
+class Settings(Model):
+    """All of config.yaml."""
+
+    seed: Seed  # root of every other seed
+    replicates: Replicates  # independent tasks and streams
+    log_interval: Count  # steps between two points of a curve
+    device: Device  # the same data on all
+    results: Folder  # of tables, logs and benchmarks
+    figures: Folder
+    tasks: Sampling
+    training: dict[Name, Training]
+    simulation: dict[Name, Simulation]
+    check: Check
+    attention: Attention
+    transfer: Transfer
+    stage1_samples: Stage1Samples
+    regularization: Regularization
+    sensitivity: Sensitivity
+    rebased: Rebased
+    draw: Draw
+    claims: Claims
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, config: Any) -> Any:
+        """The settings, with the defaults in each section that does not set them for itself."""
+        if not isinstance(config, Mapping):
+            return config
+        sampling = config.get("tasks") if isinstance(config.get("tasks"), Mapping) else {}
+        top = {key: config[key] for key in DEFAULTS if key in config} | dict(sampling)
+
+        def fill(section: Any, model: type[Model]) -> Any:
+            if not isinstance(section, Mapping):
+                return section
+            return {key: top[key] for key in model.model_fields if key in top} | dict(section)
+
+        filled = dict(config)
+        for name, model in (("training", Training), ("simulation", Simulation)):
+            if isinstance(several := filled.get(name), Mapping):
+                filled[name] = {key: fill(one, model) for key, one in several.items()}
+        for name in ("check", "attention", "transfer", "stage1_samples", "regularization"):
+            if name in filled:
+                filled[name] = fill(filled[name], cls.model_fields[name].annotation)
+        return filled
+
+    def relations(self) -> Iterator[Fault]:
+        """Names of settings that are there, and sizes that a job can hold."""
+        taken = {*Settings.model_fields, "logs", "benchmarks"}
+        for kind in ("training", "simulation"):
+            for name in look_up(self, kind):
+                if name in taken:
+                    yield Fault(f"{kind}.{name}", name, "this name is taken by another section")
+                taken.add(name)
+        for place, kind in _NAMED.items():
+            names = look_up(self, place)
+            names = (names,) if isinstance(names, str) else names
+            yield from _unknown(place, names, look_up(self, kind), kind)
+            drawn = look_up(self, place.rpartition(".")[0])
+            if isinstance(drawn, Curves | Rows):
+                for name in set(names) & set(self.training):
+                    yield from _unknown(
+                        f"{place.rpartition('.')[0]}.optimizers",
+                        drawn.optimizers,
+                        self.training[name].optimizers,
+                        f"training.{name}.optimizers",
+                    )
+        for key, section in self.sections():
+            yield from _too_large(key, section)
+
+    def sections(self) -> Iterator[tuple[str, Model]]:
+        """All sections that have a size, with their dotted keys."""
+        for kind in ("training", "simulation", "rebased.recall"):
+            for name, section in look_up(self, kind).items():
+                yield f"{kind}.{name}", section
+        for name in ("check", "attention", "transfer", "stage1_samples"):
+            yield name, look_up(self, name)
+
+
+_NAMED = {
+    "claims.convergence": "training",
+    "claims.vocabulary": "training",
+    "claims.simulation": "simulation",
+    "claims.population": "training",
+    "regularization.sections": "training",
+    "sensitivity.section": "training",
+    **{f"draw.{figure}.section": "training" for figure in ("fig1_convergence", "fig3_signals")},
+    "draw.fig4_similarity.section": "training",
+    "draw.fig5_vocabulary.sections": "training",
+    "draw.fig6_simulation.sections": "simulation",
+}
+"""Where settings are named, and of which kind they are."""
+
+
+def look_up(settings: Any, key: str) -> Any:
+    """The setting at a dotted key: ``look_up(settings, "training.convergence.boost.rate")``."""
+    for part in key.split("."):
+        settings = settings[part] if isinstance(settings, Mapping) else getattr(settings, part)
+    return settings
+
+
+def _less(key: str, value: Any, other: str, bound: Any) -> Fault:
+    return Fault(key, value, f"it must be less than {{at}}{other}, {bound}")
+
+
+def _stages(section: Training | Simulation) -> Iterator[Fault]:
+    if section.boost.steps > section.steps:
+        said = f"it must be at most {{at}}steps, {section.steps}"
+        yield Fault("boost.steps", section.boost.steps, said)
+
+
+def _followed(section: Simulation | Check) -> Iterator[Fault]:
+    useless = section.length - section.sparsity
+    if 0 < useless < section.particles:
+        said = f"it must be at most {{at}}length less {{at}}sparsity, {useless}"
+        yield Fault("particles", section.particles, said)
+
+
+def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -> Iterator[Fault]:
+    """Names that are not in ``known``, the settings at ``where``."""
+    for name in names:
+        if name not in known:
+            yield Fault(key, name, f"it must be one of {where}: {', '.join(known) or 'none'}")
+
+
+def _too_large(at: str, section: Model) -> Iterator[Fault]:
+    """What of an experiment does not fit the memory of a job."""
+    own = section.model_dump()
+    recall = isinstance(section, Recall)
+    most = LARGEST_OF_GPU if recall else LARGEST
+    for keys, size in _recall_sizes(own) if recall else _bigram_sizes(own):
+        if size > most:
+            held = (key for key in keys if key.split(".")[0] in own)
+            key = max(held, key=lambda key: look_up(own, key))
+            said = (
+                f"with the other sizes and replicates it makes {size:.1e} numbers, which must be "
+                f"at most {most:.0e}"
+            )
+            yield Fault(f"{at}.{key}", look_up(own, key), said)
+            return  # the others may be right without it
+
+
+Sizes = Iterator[tuple[tuple[str, ...], int]]
+"""Keys, and how many numbers a job holds for them."""
+
+
+def _bigram_sizes(setting: Mapping[str, Any]) -> Sizes:
+    """Of all matrices and of a batch."""
+    states, replicates = setting["states"], setting["replicates"]
+    yield ("states",), replicates * states**2
+    if setting.get("particles"):  # a simulation follows particles, and no tokens
+        yield ("states", "particles"), replicates * states * setting["particles"]
+        return
+    for key in ("batch", "length"):
+        if key in setting:
+            yield ("states", key), replicates * states * setting[key]
+    counts = setting.get("replicates_at", ())
+    for length, count in zip(setting.get("lengths", ()), counts, strict=False):
+        yield ("lengths",), min(count, replicates) * states * length
+    for part, values in setting.items():
+        for key in ("batch", "length", "longest"):
+            if isinstance(values, dict) and key in values:
+                yield (f"{part}.{key}",), replicates * states * values[key]
+
+
+def _recall_sizes(setting: Mapping[str, Any]) -> Sizes:
+    """Of weights, logits, scores and draws."""
+    vocabulary, length, width, batch = (
+        setting[key] for key in ("vocabulary", "length", "width", "batch")
+    )
+    yield ("width", "vocabulary"), width * (width + vocabulary)
+    yield ("vocabulary", "batch", "pairs"), vocabulary * batch * setting["pairs"]
+    yield ("batch", "length", "width"), batch * length * max(length, width)
+    for key in ("validation", "test"):
+        yield (key, "vocabulary"), setting[key] * (vocabulary + length)
+    # Those of the linear kernels are f (f + 1) / 2.
+    yield ("features", "batch", "length"), setting["features"] ** 2 * (width + batch * length)

@@ -1,0 +1,179 @@
+"""The experiments of transfer as the pipeline runs them: Parquet in and out."""
+
+import runpy
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from scb import Task
+from scb.experiments.common import read_pretrained, stream_of
+from scb.learning.algorithm import train
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import preconditioned
+from scb.learning.tables import TRANSFER
+from scb.store import tables
+from scb.theory.population import largest_stable_rate
+from scb.theory.tables import PRETRAINED
+from scb.theory.transfer import (
+    Conditions,
+    MeanGradient,
+    one_step,
+    start_model,
+    start_penalty,
+    support_found,
+)
+
+TASKS = "--states 4 --length {} --sparsity 2 --seed 5 --sampler balanced --concentration 0.1"
+PRETRAIN = (
+    "--tasks tasks_20.parquet --seed 5 --length 20 --concentration 0.1 --correlation 0.8 0 -0.3 "
+    "--batch 256 --steps 60 --fit-steps 60 --fit-rate 0.1 --output pretrained.parquet"
+)
+ONE_STEP = (
+    "--tasks tasks_40.parquet --pretrained pretrained.parquet --seed 5 --mixing 0.2 --batch 8 "
+    "--steps 20 --ratio 2 --curves one_step.parquet"
+)
+FINETUNE = (
+    "--tasks tasks_40.parquet --pretrained pretrained.parquet --seed 5 --mixing 0.2 --batch 8 "
+    "--growth 0.5 --log-interval 5 --curves finetune.parquet"
+)
+SCRATCH = (
+    "--tasks tasks_40.parquet --seed 5 --batch 8 --growth 1 --log-interval 5 "
+    "--curves scratch.parquet"
+)
+
+
+def call(folder, module, options):
+    """Run ``python -m scb.experiments.<module>`` in ``folder``, without a new process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", [module, *options.split()])
+        runpy.run_module(f"scb.experiments.{module}", run_name="__main__")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("transfer")
+    for length, replicates in ((20, 3), (40, 2)):
+        options = f" --replicates {replicates} --output tasks_{length}.parquet"
+        call(folder, "tasks", TASKS.format(length) + options)
+    for module, options in (
+        ("pretrain", PRETRAIN),
+        ("one_step", ONE_STEP),
+        ("finetune", FINETUNE),
+        ("scratch", SCRATCH),
+    ):
+        call(folder, module, options)
+    return folder
+
+
+def test_pretraining_learns_the_transition_from_samples(folder):
+    frame = tables.read(folder / "pretrained.parquet", PRETRAINED)
+    np.testing.assert_allclose(frame["achieved"], frame["correlation"], atol=1e-6)
+    task = Task.load(folder / "tasks_20.parquet")
+    mu = task.stationary
+    for rho, part in frame.groupby("correlation"):
+        part = part.sort_values(["replicate", "state"])
+        transition, value = (
+            torch.from_numpy(np.stack(part[name].to_list())).reshape(3, 4, 4).mT
+            for name in ("transition", "value")
+        )
+        torch.testing.assert_close(Conditions.of(task, transition).drift, torch.zeros(3).double())
+        # Learned from samples: close to P_hat, and not P_hat.
+        start = ((transition - mu[..., None]).square().sum(-2) * mu).sum(-1)
+        rest = ((value - transition).square().sum(-2) * mu).sum(-1)
+        assert (rest < 0.2 * start).all(), rho
+        assert (rest > 0).all()
+
+
+def test_pretrained_values_are_read_for_fewer_replicates(folder):
+    task = Task.load(folder / "tasks_40.parquet")
+    value, told = read_pretrained(folder / "pretrained.parquet", task)
+    assert value.shape == (3, 2, 4, 4)
+    assert told["correlations"] == [0.8, 0, -0.3]
+    torch.testing.assert_close(
+        (value @ task.stationary[..., None])[..., 0],
+        task.stationary.expand(3, 2, 4),
+        atol=1e-5,
+        rtol=0,
+    )
+    learned = Conditions.of(task, value[0]).correlation
+    low, high = told["learned"][0]
+    assert low - 1e-9 <= learned.min() <= learned.max() <= high + 1e-9
+
+
+def test_one_step_logs_the_step_of_every_number_of_samples(folder):
+    frame = tables.read(folder / "one_step.parquet", TRANSFER)
+    assert set(frame["samples"]) == {8, 16, 32, 64, 128, 160}
+    assert set(frame["correlation"]) == {0.8, 0, -0.3}
+    task = Task.load(folder / "tasks_40.parquet")
+    value, _ = read_pretrained(folder / "pretrained.parquet", task)
+    model = start_model(task, value, 0.2)
+    mean = MeanGradient(model.columns)
+    train(model, [mean], stream_of(task, 5), range(8), 8)
+    found = support_found(task, one_step(task, mean.mean, 0.0))
+    rows = frame[frame["samples"] == 64].set_index(["correlation", "replicate"])["support"]
+    for row, rho in enumerate((0.8, 0, -0.3)):
+        np.testing.assert_allclose(rows[rho].sort_index(), found[row])
+
+
+def test_finetuning_is_the_thresholded_step_and_then_stage_2(folder):
+    setting = tables.setting(folder / "finetune.parquet")
+    first, last = (setting[key] // 8 for key in ("start_samples", "budget"))
+    task = Task.load(folder / "tasks_40.parquet")
+    value, _ = read_pretrained(folder / "pretrained.parquet", task)
+    model = start_model(task, value, 0.2)
+    mean, penalty = MeanGradient(model.columns), start_penalty(task, 0.2)
+    train(model, [mean], stream_of(task, 5), range(first), 8)
+    model = LinearTransformer(model.value.detach(), one_step(task, mean.mean, penalty))
+    rate = largest_stable_rate(task, 8) / 4
+    steps = preconditioned(task, model, rate, rate * penalty)
+    train(model, steps, stream_of(task, 5), range(first, last), 8)
+    frame = tables.read(folder / "finetune.parquet", TRANSFER)
+    rows = frame[frame["samples"] == setting["budget"]]
+    rows = rows.set_index(["correlation", "replicate"])["value_distance"]
+    error = (model.value.detach().double() - task.transition).square().sum(-2)
+    distance = (error * task.stationary).sum(-1).sqrt()
+    for row, rho in enumerate((0.8, 0, -0.3)):
+        np.testing.assert_allclose(rows[rho].sort_index(), distance[row], rtol=1e-3)
+
+
+def test_scratch_begins_at_the_papers_start(folder):
+    frame = tables.read(folder / "scratch.parquet", TRANSFER)
+    assert frame["correlation"].isna().all()
+    first = frame[frame["samples"] == 0]
+    assert (first["support"] == 0).all()
+    np.testing.assert_allclose(first[["attention_signal", "value_signal"]], 0, atol=1e-6)
+    assert frame["samples"].max() == tables.setting(folder / "scratch.parquet")["budget"]
+
+
+def test_a_replicate_is_alike_among_others(folder, tmp_path):
+    call(tmp_path, "tasks", TASKS.format(40) + " --replicates 1 --output tasks_40.parquet")
+    for name in ("pretrained.parquet",):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    call(tmp_path, "one_step", ONE_STEP)
+    few = tables.read(tmp_path / "one_step.parquet", TRANSFER)
+    many = tables.read(folder / "one_step.parquet", TRANSFER)
+    shared = many[many["replicate"] == 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few, shared, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "fault"),
+    [
+        ("one_step", ONE_STEP.replace("--mixing 0.2", "--mixing 0"), "mixing is 0.0"),
+        ("one_step", ONE_STEP.replace("tasks_40", "others"), "another mu"),
+        ("finetune", FINETUNE.replace("tasks_40", "many"), "states and replicates"),
+        ("pretrain", PRETRAIN.replace(" 0.8 ", " 1.8 "), "correlation is 1.8"),
+    ],
+)
+def test_bad_input_ends_in_one_line(folder, module, options, fault):
+    other = TASKS.format(40).replace("--seed 5", "--seed 6")
+    call(folder, "tasks", other + " --replicates 2 --output others.parquet")
+    call(folder, "tasks", TASKS.format(40) + " --replicates 4 --output many.parquet")
+    with pytest.raises(SystemExit) as failed:
+        call(folder, module, options)
+    assert fault in failed.value.code
+    assert len(failed.value.code.splitlines()) == 1

@@ -1,0 +1,650 @@
+"""Figures, drawn from synthetic tables that hold every case a run can end in."""
+
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from scb.data.tables import TASKS
+from scb.figures import (
+    fig1_convergence,
+    fig2_softmax_vs_linear,
+    fig3_signals,
+    fig4_similarity,
+    fig5_vocabulary,
+    fig6_simulation,
+    style,
+)
+from scb.figures.replicates import Band, Run, worst
+from scb.learning.metrics import METRICS
+from scb.learning.tables import CURVES, STATES
+from scb.store import tables
+
+REPLICATES = 6
+NEGATIVE = (1, 4)
+DIVERGED = 2, 260  # under SGD: replicate, step
+SWITCH, LAST, EVERY = 120, 400, 20
+OPTIMIZERS = {
+    "proximal": {"rate": 0.005, "penalty": 1e-5, "threshold": True},
+    "proximal_large": {"rate": 0.005, "penalty": 1e-4, "threshold": True},
+    "sgd": {"rate": 0.005, "penalty": 0.0, "threshold": False},
+    "sgd_small": {"rate": 0.001, "penalty": 0.0, "threshold": False},
+}
+GROWTH = {"proximal": 0.6, "proximal_large": 0.3, "sgd": 1.0, "sgd_small": 0.4}
+
+
+# --- Synthetic tables -----------------------------------------------------------------
+
+
+def rows(
+    optimizer: str, stage: str, steps: np.ndarray, replicate: int, states: int
+) -> pd.DataFrame:
+    """Curves of one replicate: signals that saturate at the sign of the replicate."""
+    rng = np.random.default_rng([replicate, states, *optimizer.encode()])
+    sign = -1 if replicate in NEGATIVE else 1
+    speed = 1 + 0.1 * replicate
+    signal = sign / (1 + np.exp(-speed * (steps - 200) / 50))
+    error = GROWTH.get(optimizer, 0.3) * np.sqrt(steps / LAST) * speed
+    noise = 1 + 0.02 * rng.standard_normal(len(steps))
+    kp, kq = 0.2, 0.5
+    found = signal * sign > 0.5
+    gone = (steps >= DIVERGED[1]) & (optimizer == "sgd") & (replicate == DIVERGED[0])
+    frame = {"optimizer": optimizer, "replicate": replicate, "step": steps, "stage": stage}
+    frame |= {"diverged": gone, "bayes_loss": 0.3 + 0.01 * replicate}
+    for part, k, size in (("value", kp, 0.02), ("attention", kq, error)):
+        a, d = signal * noise, size * noise
+        frame[f"{part}_signal"], frame[f"{part}_error"] = a, d
+        frame[f"{part}_distance"] = np.hypot((1 - a) * np.sqrt(k), d)
+        for kind in ("similarity", "centred_similarity"):
+            frame[f"{part}_{kind}"] = a / np.hypot(a, d / np.sqrt(k))
+        frame[f"normalised_{part}_signal"] = np.where(found, sign, 0.0)
+        frame[f"normalised_{part}_error"] = np.where(found, 0.01 * noise, 0.0)
+        frame[f"normalised_{part}_distance"] = np.where(found, 0.01 * noise, np.sqrt(k))
+        frame[f"normalised_{part}_similarity"] = np.where(found, 0.99, 0.1)
+        frame[f"normalised_{part}_centred_similarity"] = np.where(found, 0.99, 0.0)
+    frame["test_loss"] = frame["bayes_loss"] + 0.05 * (1 - signal**2) + 0.01 * error**2
+    frame["normalised_test_loss"] = frame["bayes_loss"] + np.where(found, 1e-4, 0.05)
+    for name in METRICS:
+        for column in (name, f"normalised_{name}"):
+            frame[column] = np.where(gone, np.nan, frame[column])
+    return pd.DataFrame(frame)
+
+
+def curves(optimizers: list[str], steps: np.ndarray, stage: str = "train", states: int = 3):
+    return pd.concat(
+        rows(name, stage, steps, replicate, states)
+        for name in optimizers
+        for replicate in range(REPLICATES)
+    )
+
+
+BOOST = np.arange(0, SWITCH + 1, EVERY)
+TRAIN = np.arange(SWITCH, LAST + 1, EVERY)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables for all figures."""
+    root = tmp_path_factory.mktemp("results")
+    for states, name in ((3, "convergence"), (10, "vocabulary_10")):
+        setting = {"states": states, "length": 5000, "batch": 64, "boost_rate": 0.01}
+        frame = curves(["boost"], BOOST, "boost", states)
+        tables.write(frame, root / name / "boost.parquet", CURVES, setting)
+        frame = curves(list(OPTIMIZERS), TRAIN, states=states)
+        setting["optimizers"] = OPTIMIZERS
+        tables.write(frame, root / name / "optimizers.parquet", CURVES, setting)
+    for states in (100, 500):
+        frame = pd.concat(
+            [
+                curves(["boost"], BOOST, "boost", states),
+                curves(["proximal", "sgd", "population"], TRAIN, states=states),
+            ]
+        )
+        setting |= {"states": states, "length": 100_000, "batch": 65536}
+        path = root / f"simulation_{states}" / "simulation.parquet"
+        tables.write(frame, path, CURVES, setting)
+    names = ["proximal", "sgd", "population"]
+    trained = curves(["proximal", "sgd"], TRAIN, states=100)
+    trained = trained[trained["replicate"] < 2]
+    frame = curves(names, TRAIN, states=100)
+    frame = pd.concat([frame, trained.assign(optimizer=trained["optimizer"] + "_trained")])
+    setting |= {"states": 100, "batch": 512, "signal": 0.1}
+    tables.write(frame, root / "check_100" / "check.parquet", CURVES, setting)
+    write_attention(root / "attention")
+    return root
+
+
+def write_attention(folder: Path) -> None:
+    states, length, sparsity = 10, 50, 2
+    rng = np.random.default_rng(0)
+    transition = rng.dirichlet(np.ones(states), (REPLICATES, states))  # (R, m, n)
+    positions = np.sort(
+        rng.permuted(np.tile(np.arange(length), (REPLICATES, states, 1)), axis=-1)[..., :sparsity]
+    )
+    setting = {"states": states, "length": length, "sparsity": sparsity}
+    index = [(r, k) for r in range(REPLICATES) for k in range(states)]
+    truth = pd.DataFrame(index, columns=["replicate", "state"]).assign(
+        seed=0,
+        states=states,
+        length=length,
+        sparsity=sparsity,
+        stationary=1 / states,
+        transition=[transition[r, k] for r, k in index],
+        positions=[positions[r, k] for r, k in index],
+        weights=[np.full(sparsity, 1 / sparsity) for _ in index],
+    )
+    tables.write(truth, folder / "tasks.parquet", TASKS, setting)
+    setting |= {"batch": 64, "rate": 0.01, "logit_rate": 0.1}
+    attention = np.zeros((REPLICATES, states, length))
+    np.put_along_axis(attention, positions, 1 / sparsity, axis=-1)
+    states_of = [
+        pd.DataFrame(index, columns=["replicate", "state"]).assign(
+            optimizer=model,
+            step=LAST,
+            value=[transition[r, k] for r, k in index],
+            attention=[attention[r, k] + noise * rng.standard_normal(length) for r, k in index],
+        )
+        for model, noise in (("linear", 0.05), ("softmax", 0.0))
+    ]
+    tables.write(pd.concat(states_of), folder / "states.parquet", STATES, setting)
+    frame = curves(["linear", "softmax"], np.arange(0, LAST + 1, EVERY), states=states)
+    tables.write(frame, folder / "curves.parquet", CURVES, setting)
+
+
+def options(number: int, root: Path) -> list[str]:
+    """Command line of a figure, without ``--output``."""
+    if number == 2:
+        names = {"tasks": "tasks", "curves": "curves", "states": "states"}
+        return [x for o, n in names.items() for x in (f"--{o}", f"{root}/attention/{n}.parquet")]
+    if number == 6:
+        simulated = (f"{root}/simulation_{n}/simulation.parquet" for n in (100, 500))
+        return ["--curves", *simulated, f"{root}/check_100/check.parquet"]
+    folders = ["convergence", "vocabulary_10"] if number == 5 else ["convergence"]
+    boost = [f"{root}/{folder}/boost.parquet" for folder in folders]
+    return ["--boost", *boost, "--curves", *(path.replace("boost", "optimizers") for path in boost)]
+
+
+MODULES = {
+    1: fig1_convergence,
+    2: fig2_softmax_vs_linear,
+    3: fig3_signals,
+    4: fig4_similarity,
+    5: fig5_vocabulary,
+    6: fig6_simulation,
+}
+COLOURS = {
+    1: ("boost", *OPTIMIZERS),
+    2: ("linear", "softmax"),
+    3: ("boost", "proximal", "proximal_large", "sgd"),
+    4: ("boost", "proximal", "proximal_large", "sgd"),
+    5: ("boost", "proximal", "proximal_large", "sgd"),
+    6: ("boost", "proximal", "sgd", "population"),
+}
+
+
+@pytest.fixture(scope="module")
+def figures(results: Path) -> dict[int, Figure]:
+    """All figures, drawn and saved once in this process."""
+    found = {number: draw(number, results) for number in MODULES}
+    for number, figure in found.items():
+        style.save(figure, results / "drawn" / f"fig{number}.pdf")
+    return found
+
+
+@pytest.fixture(scope="module")
+def drawn(results: Path, figures: dict[int, Figure]) -> Path:
+    """The folder of all figures."""
+    return results / "drawn"
+
+
+def run_of(results: Path) -> Run:
+    return Run.read(*(results / "convergence" / f"{n}.parquet" for n in ("boost", "optimizers")))
+
+
+def altered(results: Path, folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Run:
+    """The run of `run_of` with both its tables changed."""
+    paths = []
+    for name in ("boost", "optimizers"):
+        source = results / "convergence" / f"{name}.parquet"
+        frame = change(tables.read(source, CURVES))
+        paths.append(folder / f"{name}.parquet")
+        tables.write(frame, paths[-1], CURVES, tables.setting(source))
+    return Run.read(*paths)
+
+
+# --- Median and band ------------------------------------------------------------------
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 90), st.just(3)), elements=st.floats(-9, 9)))
+def test_band_is_the_averaged_inverse_of_the_empirical_distribution(values: np.ndarray) -> None:
+    band = Band.of(values)
+    wanted = np.quantile(values, [0.5, 0.025, 0.975], axis=0, method="averaged_inverted_cdf")
+    np.testing.assert_allclose([band.median, band.low, band.high], wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "median", "low", "high"),
+    [
+        ([3.0], 3, 3, 3),
+        ([4.0, 1.0, 2.0], 2, 1, 4),
+        ([1.0, 2.0, 3.0, np.inf], 2.5, 1, np.inf),
+        ([1.0, 2.0, np.inf], 2, 1, np.inf),
+        ([1.0, 2.0, np.inf, np.inf], np.inf, 1, np.inf),
+        ([-np.inf, 1.0, 2.0, 3.0], 1.5, -np.inf, 3),
+        ([np.inf, np.inf], np.inf, np.inf, np.inf),
+    ],
+)
+def test_infinite_values_count_in_the_order_statistics(values, median, low, high) -> None:
+    band = Band.of(np.array(values)[:, None])
+    assert (band.median.item(), band.low.item(), band.high.item()) == (median, low, high)
+
+
+def test_band_leaves_out_one_in_forty_on_each_side() -> None:
+    band = Band.of(np.arange(80.0)[:, None])
+    assert (band.low.item(), band.median.item(), band.high.item()) == (1.5, 39.5, 77.5)
+
+
+def test_diverged_counts_as_the_worst() -> None:
+    assert worst("attention_distance") == worst("value_error") == worst("test_loss") == np.inf
+    assert worst("value_signal") == worst("normalised_attention_similarity") == -np.inf
+
+
+# --- Replicates -----------------------------------------------------------------------
+
+
+def test_replicates_are_aligned_by_the_end_of_stage_1_alone(results, tmp_path) -> None:
+    run = run_of(results)
+    assert run.aligned == [0, 2, 3, 5]
+    assert run.others == list(NEGATIVE)
+    assert (run.switch, run.last) == (SWITCH, LAST)
+
+    def flip(frame: pd.DataFrame) -> pd.DataFrame:
+        train = frame["stage"] == "train"
+        return frame.assign(value_signal=frame["value_signal"] * np.where(train, -1, 1))
+
+    assert altered(results, tmp_path, flip).aligned == run.aligned
+
+
+def test_one_negative_signal_is_not_aligned(results, tmp_path) -> None:
+    def flip(frame: pd.DataFrame) -> pd.DataFrame:
+        one = (frame["replicate"] == 3) & (frame["step"] == SWITCH)
+        return frame.assign(value_signal=frame["value_signal"].where(~one, -0.1))
+
+    assert altered(results, tmp_path, flip).aligned == [0, 2, 5]
+
+
+def test_a_diverged_run_keeps_its_place(results) -> None:
+    run = run_of(results)
+    assert run.divergence("sgd") == {DIVERGED[0]: DIVERGED[1]}
+    assert run.divergence("proximal") == {}
+    steps, values = run.values("sgd", "attention_distance", run.aligned)
+    assert values.shape == (4, len(TRAIN))
+    gone = values[run.aligned.index(DIVERGED[0])]
+    assert np.isposinf(gone[steps >= DIVERGED[1]]).all()
+    assert np.isfinite(gone[steps < DIVERGED[1]]).all()
+    assert np.isfinite(np.delete(values, run.aligned.index(DIVERGED[0]), axis=0)).all()
+    last = Band.of(values)
+    assert np.isfinite(last.median[-1])
+    assert np.isinf(last.high[-1])
+
+
+def test_a_log_that_ends_at_divergence_reads_the_same(results, tmp_path) -> None:
+    def cut(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[~frame["diverged"] | (frame["step"] == DIVERGED[1])]
+
+    whole, short = run_of(results), altered(results, tmp_path, cut)
+    for metric in ("value_signal", "normalised_test_loss", "excess_loss"):
+        np.testing.assert_array_equal(
+            whole.values("sgd", metric, whole.replicates)[1],
+            short.values("sgd", metric, short.replicates)[1],
+        )
+
+
+def test_a_hole_without_divergence_is_a_fault(results, tmp_path) -> None:
+    def hole(frame: pd.DataFrame) -> pd.DataFrame:
+        one = (frame["replicate"] == 0) & (frame["step"] == 300)
+        return frame.assign(test_loss=frame["test_loss"].mask(one))
+
+    run = altered(results, tmp_path, hole)
+    with pytest.raises(tables.TableError, match=r"optimizers\.parquet: test_loss of sgd"):
+        run.values("sgd", "test_loss", run.aligned)
+
+
+def test_tables_of_other_replicates_are_a_fault(results, tmp_path) -> None:
+    def fewer(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[(frame["optimizer"] == "boost") | (frame["replicate"] < 3)]
+
+    with pytest.raises(tables.TableError, match="replicates"):
+        altered(results, tmp_path, fewer)
+
+
+# --- Panels ---------------------------------------------------------------------------
+
+
+def lines_of(ax, optimizer: str, width: float = 1.3) -> list[np.ndarray]:
+    colour = style.LOOKS[optimizer].colour
+    return [
+        line.get_ydata()
+        for line in ax.lines
+        if line.get_color() == colour
+        and np.isclose(line.get_linewidth(), width)
+        and len(line.get_xdata()) > 1
+    ]
+
+
+def test_a_panel_draws_medians_others_and_divergence(results) -> None:
+    run = run_of(results)
+    _, axes = style.panels(1, 1, height=2)
+    ax = axes[0, 0]
+    style.draw_curves(ax, run, "attention_distance", ["proximal", "sgd"])
+    for name in ("proximal", "sgd"):
+        (median,) = lines_of(ax, name)
+        values = run.values(name, "attention_distance", run.aligned)[1]
+        np.testing.assert_array_equal(median, np.median(values, axis=0))
+        dotted = lines_of(ax, name, style.OTHER["lw"])
+        np.testing.assert_array_equal(dotted, run.values(name, "attention_distance", NEGATIVE)[1])
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert [line.get_xdata()[0] for line in crosses] == [DIVERGED[1]]
+    top = ax.get_ylim()[1]
+    upper = [edge for edge in lines_of(ax, "sgd", 0.5) if edge[-1] > top]
+    assert len(upper) == 1  # the band goes out of the panel, it does not end
+    assert np.isfinite(upper[0]).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_panels_of_one_sign_only(results, tmp_path, sign: int) -> None:
+    def one_sign(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(value_signal=sign * frame["value_signal"].abs())
+
+    if sign == -1:
+        run = altered(results, tmp_path, one_sign)
+        assert run.aligned == []
+    else:
+        run = altered(results, tmp_path, lambda frame: frame[~frame["replicate"].isin(NEGATIVE)])
+        assert run.others == []
+    boost, curves = tmp_path / "boost.parquet", tmp_path / "optimizers.parquet"
+    figure = fig1_convergence.draw(boost, curves)
+    assert len(lines_of(figure.axes[0], "sgd")) == (sign == 1)
+    assert len(lines_of(figure.axes[0], "sgd", style.OTHER["lw"])) == (0 if sign == 1 else 6)
+    assert f"{'4 of 4' if sign == 1 else '0 of 6'}." in caption_of(figure)
+
+
+def test_a_star_is_the_median_with_its_interval() -> None:
+    _, axes = style.panels(1, 1, height=2)
+    ax = axes[0, 0]
+    ax.set_ylim(0, 1)
+    style.draw_star(ax, 5, np.array([0.2, 0.4, np.inf]), style.LOOKS["sgd"])
+    interval, star = ax.lines
+    assert star.get_ydata().tolist() == [0.4]
+    assert interval.get_ydata().tolist() == [0.2, 1.0]  # to the edge of the panel
+    style.draw_star(ax, 6, np.array([3.0]), style.LOOKS["sgd"])
+    assert ax.get_ylim()[1] >= 3
+
+
+def test_early_stop_takes_each_replicate_at_its_own_least_loss(results, tmp_path) -> None:
+    least = {0: 200, 2: 300, 3: 240, 5: 280}
+
+    def dip(frame: pd.DataFrame) -> pd.DataFrame:
+        here = frame["step"] == frame["replicate"].map(least)
+        frame = frame.assign(test_loss=frame["test_loss"].mask(here, 0.1))
+        found = frame["replicate"] / 100
+        return frame.assign(
+            normalised_value_distance=frame["normalised_value_distance"].mask(here, found)
+        )
+
+    run = altered(results, tmp_path, dip)
+    _, axes = style.panels(1, 1, height=2)
+    fig5_vocabulary.draw_early_stop(axes[0, 0], run, "value_distance")
+    upright, across, star = axes[0, 0].lines
+    assert star.get_xdata().tolist() == [260]
+    np.testing.assert_allclose(star.get_ydata(), [0.025])
+    assert list(across.get_xdata()) == [200, 300]
+    np.testing.assert_allclose(upright.get_ydata(), [0, 0.05], atol=1e-12)
+
+
+# --- Figures --------------------------------------------------------------------------
+
+
+def caption_of(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+def draw(number: int, results: Path) -> Figure:
+    arguments: dict[str, list[Path]] = {}
+    for word in options(number, results):
+        if word.startswith("--"):
+            name = word.removeprefix("--")
+        else:
+            arguments.setdefault(name, []).append(Path(word))
+    several = number in (5, 6)
+    return MODULES[number].draw(**{k: v if several else v[0] for k, v in arguments.items()})
+
+
+@pytest.mark.parametrize("number", MODULES)
+def test_both_files_show_every_curve(drawn: Path, number: int) -> None:
+    assert (drawn / f"fig{number}.pdf").read_bytes().startswith(b"%PDF")
+    image = matplotlib.image.imread(drawn / f"fig{number}.png")[..., :3]
+    assert image.shape[1] == style.WIDTH * 200
+    pixels = (image * 255).round().astype(int).reshape(-1, 3)
+    for name in COLOURS[number]:
+        wanted = (np.array(to_rgb(style.LOOKS[name].colour)) * 255).round().astype(int)
+        assert (np.abs(pixels - wanted).max(1) <= 1).sum() > 100, name
+    assert not list(drawn.glob(".*"))
+
+
+@pytest.mark.parametrize("number", [1, 2, 6])
+def test_bytes_do_not_depend_on_the_run(results: Path, drawn: Path, number: int) -> None:
+    again = results / "again" / f"fig{number}.pdf"
+    arguments = [*options(number, results), "--output", str(again)]
+    if number == 1:  # a new process: no shared caches, another hash seed
+        module = MODULES[number].__name__
+        subprocess.run([sys.executable, "-m", module, *arguments], check=True)
+    else:
+        assert MODULES[number].main(arguments) == 0
+    for kind in (".pdf", ".png"):
+        first = (drawn / again.name).with_suffix(kind).read_bytes()
+        assert again.with_suffix(kind).read_bytes() == first
+
+
+def test_captions_count_replicates(figures: dict[int, Figure]) -> None:
+    aligned = r"ended Stage 1 with $\alpha_V,\alpha_A>0$: 4 of 6"
+    for number in (1, 3, 4):
+        caption = caption_of(figures[number])
+        assert aligned + "." in caption
+        assert r"Diverged: 1 of 6 with SGD, $\eta=0.005$." in caption
+    assert aligned + " at $N=3$, 4 of 6 at $N=10$." in caption_of(figures[5])
+    assert aligned + " at $N=100$, 4 of 6 at $N=500$." in caption_of(figures[6])
+    assert r"$\eta=0.005$ at $N=100$; 1 of 6 with SGD" in caption_of(figures[6])
+    assert "all 6 replicates" in caption_of(figures[2])
+    assert "Diverged: none." in caption_of(figures[2])
+    assert "4 of linear and 4 of softmax" in caption_of(figures[2])
+
+
+def test_trained_runs_are_dots_beside_the_simulated_curves(figures):
+    axes = np.array(figures[6].axes).reshape(4, 3)
+    for ax in axes[:, 2]:
+        dots = [line for line in ax.lines if line.get_linestyle() == "None"]
+        colours = [line.get_color() for line in dots if line.get_marker() in "o^"]
+        names = ("proximal", "sgd")  # a line for each of 2 runs
+        assert colours == [style.LOOKS[name].colour for name in names for _ in range(2)]
+    for ax in axes[:, :2].flat:
+        assert not any(line.get_marker() == "^" for line in ax.lines)
+    # The trained runs of these tables are the simulated ones.
+    assert caption_of(figures[6]).count("1.000 to 1.000") == 4
+
+
+@pytest.mark.parametrize("number", MODULES)
+def test_legend_and_caption_lie_outside_the_panels(figures: dict[int, Figure], number: int) -> None:
+    figure = figures[number]
+    (legend,), (caption,) = figure.legends, figure.texts
+    lowest = min(ax.get_tightbbox().ymin for ax in figure.axes)
+    box, text = legend.get_window_extent(), caption.get_window_extent()
+    assert lowest > box.ymax
+    assert box.ymin > text.ymax
+    assert text.ymin > 0
+    for part in (box, text):
+        assert part.xmin > 0
+        assert part.xmax < figure.bbox.xmax
+
+
+@pytest.mark.parametrize("number", MODULES)
+def test_axes_are_labelled(figures: dict[int, Figure], number: int) -> None:
+    bottom = [ax for ax in figures[number].axes if ax.get_xlabel()]
+    assert {ax.get_xlabel() for ax in bottom} <= {"step", "position $t$", "state"}
+    assert len(bottom) >= 2
+    assert any("$" in ax.get_ylabel() for ax in figures[number].axes)
+
+
+@pytest.mark.parametrize("number", [2, 5])
+def test_the_bayes_loss_is_drawn(figures: dict[int, Figure], number: int) -> None:
+    heights = [
+        line.get_ydata()[0]
+        for ax in figures[number].axes
+        for line in ax.lines
+        if line.get_color() == style.BAYES["color"]
+    ]
+    assert heights == pytest.approx([0.325, 0.0] if number == 2 else [0.0, 0.0])
+
+
+def test_heat_maps_show_the_first_replicate_on_one_scale(results, figures) -> None:
+    images = [ax.images[0] for ax in figures[2].axes if len(ax.images) == 1]
+    attention, value = images[0::2], images[1::2]
+    truth, transition = fig2_softmax_vs_linear.ground_truth(
+        results / "attention" / "tasks.parquet", replicate=0
+    )
+    assert truth.shape == (50, 10)
+    np.testing.assert_allclose(truth.sum(0), 1)
+    assert ((truth > 0).sum(0) == 2).all()
+    np.testing.assert_allclose(transition.sum(0), 1)  # columns are distributions
+    np.testing.assert_array_equal(attention[0].get_array(), truth.T)
+    np.testing.assert_allclose(attention[2].get_array(), truth.T, atol=1e-6)  # softmax: as made
+    np.testing.assert_array_equal(value[0].get_array(), transition)
+    assert len({image.get_clim() for image in attention}) == 1
+    assert len({image.get_clim() for image in value}) == 1
+
+
+# --- Files and faults -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", MODULES)
+@pytest.mark.parametrize("fault", ["truncated", "missing", "foreign"])
+def test_a_faulty_table_is_named_in_one_line(
+    results, tmp_path, capsys, number: int, fault: str
+) -> None:
+    *arguments, last = options(number, results)
+    broken = tmp_path / "broken.parquet"
+    if fault == "truncated":
+        broken.write_bytes(Path(last).read_bytes()[:5000])
+    elif fault == "foreign":
+        broken.write_bytes((results / "attention" / "tasks.parquet").read_bytes())
+    output = tmp_path / "out" / "figure.pdf"
+    assert MODULES[number].main([*arguments, str(broken), "--output", str(output)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(broken) in line
+    assert not output.parent.exists()
+
+
+def test_the_process_fails_with_the_fault(tmp_path, monkeypatch, capsys) -> None:
+    torn = tmp_path / "torn.parquet"
+    torn.write_bytes(b"PAR1 torn")
+    monkeypatch.setattr(sys, "argv", ["fig6", f"--curves={torn}", f"--output={tmp_path}/fig6.pdf"])
+    monkeypatch.delitem(sys.modules, fig6_simulation.__name__)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(fig6_simulation.__name__, run_name="__main__")
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(torn) in line
+
+
+def test_a_setting_without_a_number_that_is_drawn_is_named(results, tmp_path, capsys) -> None:
+    source = results / "convergence"
+    frame = tables.read(source / "boost.parquet", CURVES)
+    tables.write(frame, tmp_path / "boost.parquet", CURVES, {"boost_rate": 0.01})
+    frame = tables.read(source / "optimizers.parquet", CURVES)
+    tables.write(frame, tmp_path / "curves.parquet", CURVES, {"optimizers": OPTIMIZERS})
+    arguments = [f"--{name}={tmp_path}/{name}.parquet" for name in ("boost", "curves")]
+    assert fig1_convergence.main([*arguments, f"--output={tmp_path}/fig1.pdf"]) == 1
+    assert "curves.parquet: the setting stored with it lacks 'states'" in capsys.readouterr().err
+
+
+def test_output_must_be_a_pdf_in_a_folder_that_can_be_written(results, tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit) as end:
+        fig3_signals.main([*options(3, results), "--output", str(tmp_path / "fig3.png")])
+    assert end.value.code == 2
+    assert ".pdf" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "fig3.pdf"
+    assert fig3_signals.main([*options(3, results), "--output", str(output)]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_in_one_line(results, tmp_path, monkeypatch, capsys) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt  # not the signal: what runs in the background ignores that
+
+    monkeypatch.setattr(Figure, "savefig", interrupted)
+    assert fig3_signals.main([*options(3, results), "--output", str(tmp_path / "fig3.pdf")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(": interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figure_5_takes_a_table_of_stage_1_for_each_of_curves(results, capsys) -> None:
+    arguments = options(5, results)
+    del arguments[1]
+    with pytest.raises(SystemExit) as end:
+        fig5_vocabulary.main([*arguments, "--output", "fig5.pdf"])
+    assert end.value.code == 2
+    assert "--boost and --curves" in capsys.readouterr().err
+
+
+def test_nothing_is_left_of_a_figure_that_could_not_be_written(tmp_path, monkeypatch) -> None:
+    figure = Figure()
+    saved = Figure.savefig
+
+    def fail_at_png(self, path, *, format, **rest) -> None:
+        if format == "png":
+            raise OSError("no space left")
+        saved(self, path, format=format, **rest)
+
+    monkeypatch.setattr(Figure, "savefig", fail_at_png)
+    with pytest.raises(OSError, match="no space"):
+        style.save(figure, tmp_path / "figure.pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- Words ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.005, "0.005"),
+        (1e-5, "10^{-5}"),
+        (3e-5, r"3\times10^{-5}"),
+        (5000, "5000"),
+        (65536, "65536"),
+        (100_000, "10^{5}"),
+    ],
+)
+def test_numbers_in_mathtext(value: float, text: str) -> None:
+    assert style.number(value) == text
+
+
+def test_captions_break_between_words_and_never_within_a_formula() -> None:
+    caption = r"one two $\alpha_V,\alpha_A>0$ three $N=3$ four"
+    wrapped = style.wrap(caption, 14)
+    assert wrapped.replace("\n", " ") == caption
+    assert wrapped.split("\n") == ["one two", r"$\alpha_V,\alpha_A>0$ three", "$N=3$ four"]

@@ -1,0 +1,129 @@
+"""Figures of the extensions, drawn from synthetic tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from scb.analysis.tables import EXPONENTS, PENALTIES, STAGE1_BATCHES, STAGE1_PROBABILITIES, WINDOWS
+from scb.figures import regularization, stage1_samples
+from scb.learning.metrics import MEASURED
+from scb.store import tables
+
+LENGTHS, RATES = (250, 500, 1000), (0.05, 0.2)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """Tables of `stage1_samples`."""
+    folder = tmp_path_factory.mktemp("stage1")
+    chances, batches, laws = [], [], []
+    for mu, power in (("uniform", 1), ("drawn", 2)):
+        for length in LENGTHS:
+            for rate in RATES:
+                required = rate * 2 * (length / 10) ** power
+                batches.append(
+                    (mu, length, rate, required, required / 2, required * 2, 0.5, required)
+                )
+                for batch in {max(1, round(required * factor)) for factor in (0.125, 0.5, 2)}:
+                    chance = norm.cdf(1.28 * (batch / required) ** 0.5)
+                    right = round(32 * chance)
+                    chances.append((mu, length, rate, batch, 32, right, 1, chance - 0.1, 1, chance))
+        for variable, exponent in (("length", power), ("rate", 1)):
+            laws.append((mu, variable, exponent + 0.111, exponent - 0.2, exponent + 0.3, exponent))
+    paths = {}
+    for name, rows, schema in (
+        ("probabilities", chances, STAGE1_PROBABILITIES),
+        ("batches", batches, STAGE1_BATCHES),
+        ("exponents", laws, EXPONENTS),
+    ):
+        paths[name] = folder / f"{name}.parquet"
+        frame = pd.DataFrame(rows, columns=schema.names)
+        tables.write(frame, paths[name], schema, {"states": 3, "sparsity": 2})
+    return paths
+
+
+def test_stage1_samples_draws_every_point(samples):
+    figure = stage1_samples.draw(**samples)
+    assert len(figure.axes) == 6
+    points = tables.read(samples["probabilities"], STAGE1_PROBABILITIES)
+    drawn = sum(len(bars[0].get_xdata()) for ax in figure.axes for bars in ax.containers)
+    assert drawn == len(points) + 2 * len(LENGTHS) * len(RATES)
+    (text,) = (text.get_text() for text in figure.texts)
+    assert "1.11" in text  # the exponents
+    assert "2.11" in text
+    assert "12 of" not in text
+    required = figure.axes[2].get_lines()
+    slope = next(line for line in required if line.get_color() == "0.45")
+    x, y = slope.get_data()
+    assert np.log(y[-1] / y[0]) / np.log(x[-1] / x[0]) == pytest.approx(2)
+
+
+@pytest.fixture
+def sweeps(tmp_path):
+    """Tables of `regularization`: one run diverged, one is not aligned, one has no window."""
+    penalties = [0, 1e-6, 1e-5, 1e-4, 1e-3]
+    ends, windows, setting = [], [], {}
+    for sweep in regularization.SWEEPS:
+        setting[sweep] = {"states": 3, "batch": 64, "rate": 0.005, "steps": 9, "printed": 2e-8}
+        for replicate in range(4):
+            aligned, energy = replicate != 2, 0.1 + 0.05 * replicate
+            low, high = (np.nan, np.nan) if replicate == 3 else (1e-5 / energy, 1e-4 / energy)
+            row = (sweep, replicate, aligned, energy, 1e-5 / energy, 0.0, low, high)
+            windows.append(row)
+            for penalty in penalties:
+                gone = replicate == 0 and penalty == 1e-3
+                size = np.nan if gone else 0.5 + 0.1 * replicate + penalty
+                measured = dict.fromkeys(MEASURED, size)
+                frame = {"sweep": sweep, "replicate": replicate, "aligned": aligned}
+                ends.append(frame | {"penalty": penalty, "diverged": gone} | measured)
+    laws = [("window", "rate", 1.5, 1.2, 1.8, 1.5), ("window", "batch", *[np.nan] * 4)]
+    paths = {}
+    for name, rows, schema in (
+        ("ends", ends, PENALTIES),
+        ("windows", windows, WINDOWS),
+        ("exponents", laws, EXPONENTS),
+    ):
+        paths[name] = tmp_path / f"{name}.parquet"
+        frame = pd.DataFrame(rows, columns=None if name == "ends" else schema.names)
+        tables.write(frame, paths[name], schema, setting)
+    return paths
+
+
+def test_regularization_draws_all_tasks_and_windows(sweeps):
+    figure = regularization.draw(**sweeps)
+    assert len(figure.axes) == 3 * 4 + 2
+    first, *_, bars, scatter = figure.axes
+    iterate = first.get_lines()[0]
+    # Medians of the aligned runs 0, 1 and 3; lambda = 0 stands a decade left of the least.
+    np.testing.assert_allclose(iterate.get_xdata(), [1e-7, 1e-6, 1e-5, 1e-4, 1e-3])
+    np.testing.assert_allclose(iterate.get_ydata()[:4], 0.6, atol=1e-3)
+    assert iterate.get_ydata()[4] == pytest.approx(0.8, abs=2e-3)  # one of three is infinite
+    assert first.get_ylim()[1] < 1
+    assert len(bars.get_yticklabels()) == 6
+    assert sum(len(line.get_xdata()) for line in scatter.get_lines()) == 6 * 2 + 2
+    (text,) = (text.get_text() for text in figure.texts)
+    assert "6 of all runs diverged" in text
+    assert "1.50" in text
+    assert "nan" not in text
+
+
+def test_regularization_with_nothing_to_summarise(sweeps):
+    for name, schema in (("ends", PENALTIES), ("windows", WINDOWS)):
+        frame = tables.read(sweeps[name], schema).assign(aligned=False)
+        tables.write(frame, sweeps[name], schema, tables.setting(sweeps[name]))
+    figure = regularization.draw(**sweeps)
+    figure.draw_without_rendering()
+    assert "0 of 4" in figure.texts[0].get_text()
+
+
+@pytest.mark.parametrize("module", [stage1_samples, regularization])
+def test_command_writes_both_files_and_names_a_table_at_fault(module, samples, sweeps, tmp_path):
+    paths = samples if module is stage1_samples else sweeps
+    options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    assert module.main([*options, "--output", str(tmp_path / "figure.pdf")]) == 0
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF-")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    options[1] = str(tmp_path / "nowhere.parquet")
+    assert module.main([*options, "--output", str(tmp_path / "other.pdf")]) == 1
+    assert not (tmp_path / "other.pdf").exists()

@@ -1,0 +1,140 @@
+"""The optimizers: preconditioned gradients, invariants, the threshold."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from scb.kernels.reference import project_columns, soft_threshold
+from scb.learning.algorithm import train
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import (
+    ProximalGradient,
+    RawGradient,
+    ValueGradient,
+    precondition_value,
+    preconditioned,
+)
+
+
+def test_value_preconditioner_is_the_papers_formula(make_task, make_iterate):
+    task = make_task(5, 10)
+    gradient = torch.randn(2, 5, 5, dtype=torch.float64)
+    for replicate, mu in enumerate(task.stationary):
+        eye = torch.eye(5, dtype=torch.float64)
+        left = eye - torch.ones_like(eye) / 5
+        right = eye - torch.outer(mu, mu) / mu.square().sum()
+        expected = left @ gradient[replicate] @ torch.diag(1 / mu) @ right
+        actual = precondition_value(gradient, task.stationary)[replicate]
+        torch.testing.assert_close(actual, expected)
+
+
+def test_soft_threshold_shrinks_both_signs():
+    entries = torch.tensor([0.5, 0.2, 0.1, 0.0, -0.1, -0.2, -0.5])
+    expected = torch.tensor([0.3, 0.0, 0.0, 0.0, 0.0, 0.0, -0.3])
+    torch.testing.assert_close(soft_threshold(entries, 0.2), expected)
+
+
+def test_threshold_is_lambda_not_eta_lambda(make_task):
+    task = make_task(3, 6, replicates=1)
+    columns = torch.nn.Parameter(torch.tensor([[[0.9, 0.3, -0.3, 0.1, 0.0, 0.0]] * 3]))
+    optimizer = ProximalGradient(columns, task.stationary, rate=1e-3, penalty=0.2)
+    columns.grad = torch.zeros_like(columns)
+    optimizer.step()
+    shrunk = torch.tensor([0.7, 0.1, -0.1, 0.0, 0.0, 0.0])
+    torch.testing.assert_close(columns.detach()[0, 0], shrunk + (1 - shrunk.sum()) / 6)
+
+
+def test_zero_penalty_is_the_projected_step(make_task):
+    task = make_task(3, 7)
+    columns = torch.nn.Parameter(project_columns(torch.randn(2, 3, 7, dtype=torch.float64)))
+    gradient = torch.randn_like(columns)
+    projected = gradient - gradient.mean(-1, keepdim=True)
+    rate = torch.tensor([0.1, 0.2], dtype=torch.float64)
+    expected = columns.detach() - rate[:, None, None] / task.stationary[..., None] * projected
+    columns.grad = gradient.clone()
+    ProximalGradient(columns, task.stationary, rate).step()
+    torch.testing.assert_close(columns.detach(), expected)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1e-5])
+def test_invariants_hold_after_1000_steps(make_task, make_stream, penalty):
+    task = make_task(4, 60)
+    model = LinearTransformer.initial(task)
+    train(model, preconditioned(task, model, 0.01, penalty), make_stream(task), range(1000), 16)
+    value, columns = model.value.detach().double(), model.columns.detach().double()
+    moved = (value - task.stationary[..., None]).abs().amax((-2, -1))
+    assert (moved > 1e-2).all()
+    torch.testing.assert_close(value.sum(-2), torch.ones(2, 4).double(), rtol=0, atol=1e-4)
+    image = (value @ task.stationary[..., None])[..., 0]
+    torch.testing.assert_close(image, task.stationary, rtol=0, atol=1e-4)
+    torch.testing.assert_close(columns.sum(-1), torch.ones(2, 4).double(), rtol=0, atol=1e-5)
+
+
+def test_conditions_train_as_if_alone(make_task, make_stream):
+    task, steps = make_task(3, 40), range(20)
+    rate, penalty = torch.tensor([[0.02], [0.01]]), torch.tensor([[1e-3], [0.0]])
+    start = LinearTransformer.initial(task)
+    both = LinearTransformer(
+        start.value.detach().expand(2, *start.value.shape),
+        start.columns.detach().expand(2, *start.columns.shape),
+    )
+    train(both, preconditioned(task, both, rate, penalty), make_stream(task), steps, 8)
+    for condition in range(2):
+        alone = LinearTransformer.initial(task)
+        options = float(rate[condition]), float(penalty[condition])
+        train(alone, preconditioned(task, alone, *options), make_stream(task), steps, 8)
+        torch.testing.assert_close(both.columns[condition], alone.columns)
+        torch.testing.assert_close(both.value[condition], alone.value)
+
+
+def test_raw_steps_are_those_of_torch(make_task, make_stream):
+    task, rates = make_task(3, 12), torch.tensor([0.1, 0.3])
+    model = LinearTransformer.initial(task)
+    train(model, [RawGradient(part, rates) for part in model.parameters()], make_stream(task),
+          range(5), 8)  # fmt: skip
+    for replicate, rate in enumerate(rates.tolist()):
+        plain = LinearTransformer.initial(task)
+        train(plain, [torch.optim.SGD(plain.parameters(), rate)], make_stream(task), range(5), 8)
+        torch.testing.assert_close(model.value[replicate], plain.value[replicate])
+        torch.testing.assert_close(model.columns[replicate], plain.columns[replicate])
+    assert not torch.allclose(model.columns.sum(-1), torch.ones(()), atol=1e-4)  # no projection
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])
+def test_rates_must_be_positive(make_task, rate):
+    task = make_task(3, 5)
+    model = LinearTransformer.initial(task)
+    with pytest.raises(ValueError, match="rate must be positive"):
+        ValueGradient(model.value, task.stationary, rate)
+    with pytest.raises(ValueError, match="rate must be positive"):
+        ProximalGradient(model.columns, task.stationary, rate)
+    with pytest.raises(ValueError, match="rate must be positive"):
+        RawGradient(model.value, rate)
+    with pytest.raises(ValueError, match="penalty must be at least 0"):
+        ProximalGradient(model.columns, task.stationary, 0.1, -1e-3)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_optimisers_of_torch_are_torchs_without_the_compiler(name):
+    script = f"""
+import sys
+import torch
+from scb.learning import optimizers as optim
+
+def trained(kind):
+    torch.manual_seed(0)
+    parameter = torch.nn.Parameter(torch.randn(3, 4))
+    optimizer = kind([parameter], lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        parameter.square().sum().backward()
+        optimizer.step()
+    return parameter
+
+ours = trained(optim.{name})
+assert "torch._dynamo" not in sys.modules
+assert torch.equal(ours, trained(torch.optim.{name}))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,176 @@
+"""Figures of the kernels, drawn from synthetic tables."""
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from scb.data.tables import TASKS
+from scb.figures import kernels, kernels_patterns, style
+from scb.figures.replicates import Run
+from scb.figures.similarities import MARKS, SIMILARITIES
+from scb.learning.tables import CURVES, STATES
+from scb.rebased.results import Recalled
+from scb.rebased.similarity import SIMILARITIES as KERNELS
+from scb.rebased.tables import RECALL
+from scb.store import tables
+
+RATES, RUNS, STEPS = (0.003, 0.01, 0.03), 3, 200
+
+
+def write_recall(root: Path) -> list[Path]:
+    """Kernels that get better down the list; ReBased best at the middle rate alone."""
+    paths = []
+    for name, features in (("recall_separating", 8), ("recall_stress", 4)):
+        for place, (kernel, similarity) in enumerate(KERNELS.items()):
+            rows = []
+            for rate in RATES:
+                for run in range(RUNS):
+                    end = STEPS if run else STEPS - 100
+                    for step in range(0, end + 1, 100):
+                        level = place / 10 if rate == 0.01 else (9 - place) / 20
+                        accuracy = (level + 0.01 * run) * step / end
+                        rows.append((kernel, rate, run, step, step == end, 1.0, accuracy))
+            names = [*RECALL.names[:-1]]
+            frame = pd.DataFrame(rows, columns=names).astype({"run": "int32", "step": "int32"})
+            frame["test_accuracy"] = frame["validation_accuracy"].where(frame["last"])
+            width = features * (features + 1) // 2 if similarity.linear else features
+            setting = {"kernel": kernel, "features": width, "runs": RUNS, "steps": STEPS}
+            setting |= {"vocabulary": 256, "length": 64, "pairs": 16, "width": 32, "solved": 0.99}
+            setting["state_size"] = similarity.state_size(width, 32, 64)
+            paths.append(root / name / f"{kernel}.parquet")
+            tables.write(frame, paths[-1], RECALL, setting)
+    return paths
+
+
+def write_patterns(root: Path) -> dict[str, Path]:
+    """Attention that is the truth; losses that reach Bayes at a step of their own, or never."""
+    states, length, replicates = 4, 12, 3
+    index = [(r, k) for r in range(replicates) for k in range(states)]
+    frame = pd.DataFrame(index, columns=["replicate", "state"])
+    sizes = {"states": states, "length": length, "sparsity": 1}
+    truth = frame.assign(
+        seed=0, **sizes, stationary=0.25, transition=[np.full(4, 0.25)] * len(frame),
+        positions=[np.array([k]) for _, k in index], weights=[np.ones(1)] * len(frame),
+    )  # fmt: skip
+    paths = {name: root / f"{name}.parquet" for name in ("tasks", "curves", "states")}
+    tables.write(truth, paths["tasks"], TASKS, sizes)
+    setting = sizes | {"batch": 64, "features": 4, "logit_rate": 0.01}
+    learned = [
+        frame.assign(
+            optimizer=kernel, step=100, value=[np.full(4, 0.25)] * len(frame),
+            attention=[np.eye(12)[k] for _, k in index],
+        )
+        for kernel in KERNELS
+    ]  # fmt: skip
+    tables.write(pd.concat(learned), paths["states"], STATES, setting)
+    rows = [
+        {
+            "optimizer": kernel, "replicate": r, "step": step, "stage": "train", "diverged": False,
+            "bayes_loss": 0.4,
+            "test_loss": 0.4 + (0.003 if step >= 10 * place + 10 * r and place < 9 else 0.02),
+        }
+        for place, kernel in enumerate(KERNELS)
+        for r in range(replicates)
+        for step in range(0, 101, 10)
+    ]  # fmt: skip
+    curves = pd.DataFrame(rows)
+    for name in tables.MEASURED:
+        curves[name] = curves.get(name, 0.5)
+    tables.write(curves, paths["curves"], CURVES, setting)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture(scope="module")
+def recall(root):
+    return write_recall(root)
+
+
+@pytest.fixture(scope="module")
+def patterns(root):
+    return write_patterns(root)
+
+
+@pytest.fixture(scope="module")
+def figures(recall, patterns):
+    return {"kernels": kernels.draw(recall), "kernels_patterns": kernels_patterns.draw(**patterns)}
+
+
+def test_every_kernel_has_a_look_of_its_own():
+    assert list(SIMILARITIES) == list(KERNELS)
+    assert len({look.colour for look in SIMILARITIES.values()}) == len(KERNELS)
+    assert len({look.name for look in SIMILARITIES.values()}) == len(KERNELS)
+    assert len(set(MARKS.values())) == len(MARKS) == len(KERNELS)
+
+
+@pytest.mark.parametrize("name", ["kernels", "kernels_patterns"])
+def test_both_files_show_every_kernel(figures, root, name):
+    style.save(figures[name], root / f"{name}.pdf")
+    assert (root / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
+    pixels = matplotlib.image.imread(root / f"{name}.png")[..., :3].reshape(-1, 3)
+    for look in SIMILARITIES.values():
+        assert (np.abs(pixels - to_rgb(look.colour)).max(axis=1) < 0.02).any(), look.name
+
+
+@pytest.mark.parametrize("name", ["kernels", "kernels_patterns"])
+def test_legend_and_caption_lie_outside_the_panels(figures, name):
+    figure = figures[name]
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    (text,) = (text for text in figure.texts if text.get_text().count("\n"))
+    axes = [ax.get_tightbbox() for ax in figure.axes]
+    for artist in (legend, text):
+        box = artist.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert all(box.y1 <= ax.y0 for ax in axes if ax is not None)
+    assert text.get_window_extent().y1 <= legend.get_window_extent().y0
+
+
+def test_states_and_ranks_are_those_of_the_tables(figures, recall):
+    found = Recalled.read(recall)
+    for row, recalled in enumerate(found.values()):
+        curves, states, ranks = figures["kernels"].axes[3 * row : 3 * row + 3]
+        assert recalled.selected("rebased") == 0.01
+        ends = {
+            line.get_color(): line.get_ydata()[0]
+            for line in states.lines
+            if len(line.get_xdata()) == 1
+        }
+        for kernel in KERNELS:
+            mean = recalled.accuracies(kernel).mean()
+            assert ends[SIMILARITIES[kernel].colour] == pytest.approx(mean)
+        drawn = {
+            line.get_color(): list(line.get_ydata())
+            for line in ranks.lines
+            if len(line.get_xdata()) == 3
+        }
+        # Best at the middle rate, last at the others; Based is fourth.
+        assert drawn[SIMILARITIES["rebased"].colour] == [10, 1, 10]
+        assert drawn[SIMILARITIES["based"].colour] == [4, 7, 4]
+        assert len(curves.lines) == 2 * len(KERNELS)
+    caption = figures["kernels"].texts[-1].get_text().replace("\n", " ")
+    assert "Mean and range of 3 runs" in caption
+
+
+def test_steps_to_the_bayes_loss(patterns):
+    run = Run.read(patterns["curves"])
+    assert kernels_patterns.steps_to_bayes(run, "softmax").tolist() == [0, 10, 20]
+    assert kernels_patterns.steps_to_bayes(run, "based").tolist() == [30, 40, 50]
+    assert np.isinf(kernels_patterns.steps_to_bayes(run, "rebased")).all()
+
+
+def test_a_faulty_table_is_named_in_one_line(tmp_path, recall, capsys):
+    (tmp_path / "broken.parquet").write_bytes(b"no table")
+    tables_given = [str(path) for path in [*recall, tmp_path / "broken.parquet"]]
+    assert kernels.main(["--tables", *tables_given, "--output", str(tmp_path / "k.pdf")]) == 1
+    assert "broken.parquet: not a complete Parquet file" in capsys.readouterr().err
+    assert not (tmp_path / "k.pdf").exists()

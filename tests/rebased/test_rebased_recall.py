@@ -1,0 +1,247 @@
+"""Recall: sequences, the model that is trained on them, and how it is judged."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from scb.rebased.model import GatedConvolution, RecallModel, at
+from scb.rebased.recall import POWER, Recall, RecallTask, fingerprints, require_no_leak
+from scb.rebased.similarity import SIMILARITIES
+from scb.rebased.training import Split, judge, train
+
+SMALL = RecallTask(vocabulary=20, length=12, pairs=2, seed=0)
+
+
+@st.composite
+def tasks(draw):
+    pairs = draw(st.integers(1, 6))
+    length = 2 * draw(st.integers(2 * pairs, 2 * pairs + 12))
+    vocabulary = draw(st.integers(max(length + 1, 2 * pairs + 2), length + 40))
+    return RecallTask(vocabulary, length, pairs, draw(st.integers(0, 2**40)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(task=tasks(), count=st.integers(1, 20))
+def test_layout(task, count):
+    recall = task.draw(count, "train", 0)
+    told, half = 2 * task.pairs, task.vocabulary // 2
+    assert recall.tokens.shape == (count, task.length)
+    keys, values = recall.tokens[:, 0:told:2], recall.tokens[:, 1:told:2]
+    assert ((keys >= 1) & (keys < half)).all()
+    assert ((values >= half) & (values < task.vocabulary)).all()
+    for row in range(count):
+        assert len(set(keys[row].tolist())) == len(set(values[row].tolist())) == task.pairs
+        told_value = dict(zip(keys[row].tolist(), values[row].tolist(), strict=True))
+        positions = recall.positions[row].tolist()
+        asked = recall.tokens[row, recall.positions[row]].tolist()
+        # Each key is queried once, in a slot of its own, and its label is what was told.
+        assert sorted(asked) == sorted(told_value)
+        assert [told_value[key] for key in asked] == recall.targets[row].tolist()
+        assert len(set(positions)) == task.pairs
+        assert all(told <= p < task.length and (p - told) % 2 == 0 for p in positions)
+        filler = recall.tokens[row, told:].clone()
+        filler[recall.positions[row] - told] = 0
+        assert (filler == 0).all()
+
+
+def test_drawing_is_a_function_of_the_names():
+    one, again = SMALL.draw(50, "train", 3, 7), SMALL.draw(50, "train", 3, 7)
+    for name in ("tokens", "positions", "targets"):
+        assert torch.equal(getattr(one, name), getattr(again, name))
+    for names in (("train", 3, 8), ("train", 4, 7), ("validation", 3, 7)):
+        assert not torch.equal(one.tokens, SMALL.draw(50, *names).tokens)
+    other = RecallTask(20, 12, 2, seed=1).draw(50, "train", 3, 7)
+    assert not torch.equal(one.tokens, other.tokens)
+
+
+def test_slots_follow_the_power_law():
+    # One pair, so one slot of five with weight j^(a - 1); false alarm 1e-4.
+    recall = RecallTask(20, 12, 1, 0).draw(20000, "train", 0)
+    slots = (recall.positions.flatten() - 2) // 2
+    weights = torch.arange(1, 6).double() ** (POWER - 1)
+    expected = 20000 * weights / weights.sum()
+    assert stats.chisquare(torch.bincount(slots, minlength=5), expected).pvalue > 1e-4
+
+
+def test_second_slot_is_drawn_without_the_first():
+    # Two of four slots, one after the other: the law of Gumbel top-k. False alarm 1e-4.
+    recall = RecallTask(20, 12, 2, 0).draw(30000, "train", 1)
+    first, second = ((recall.positions - 4) // 2).T
+    weights = torch.arange(1, 5).double() ** (POWER - 1)
+    counts, expected = [], []
+    for i in range(4):
+        for j in range(4):
+            if i != j:
+                counts.append(int(((first == i) & (second == j)).sum()))
+                chance = weights[i] / weights.sum() * weights[j] / (weights.sum() - weights[i])
+                expected.append(30000 * float(chance))
+    assert stats.chisquare(counts, expected).pvalue > 1e-4
+
+
+def test_keys_and_values_are_uniform():
+    # False alarm 1e-4 each; V = 20 has 9 keys and 10 values.
+    recall = SMALL.draw(20000, "train", 2)
+    for tokens, low, count in ((recall.tokens[:, 0], 1, 9), (recall.tokens[:, 3], 10, 10)):
+        assert stats.chisquare(torch.bincount(tokens - low, minlength=count)).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "length", "pairs"), [(20, 12, 4), (12, 12, 3), (20, 13, 3), (20, 12, 0)]
+)
+def test_impossible_tasks_are_refused(vocabulary, length, pairs):
+    with pytest.raises(ValueError, match=f"pairs is {pairs}"):
+        RecallTask(vocabulary, length, pairs, 0)
+
+
+def test_leak_is_found():
+    held_out = fingerprints(SMALL.draw(100, "test", 0).tokens)
+    # At this size the splits do overlap: there are few sequences.
+    many = fingerprints(SMALL.draw(20000, "train", 0).tokens)
+    with pytest.raises(ValueError, match="of 100 held-out sequences are in another split"):
+        require_no_leak(many, held_out)
+    large = RecallTask(256, 64, 16, 0)
+    trained, held_out = (
+        fingerprints(large.draw(2000, split, 0).tokens) for split in ("train", "test")
+    )
+    require_no_leak(trained, held_out)
+    with pytest.raises(ValueError, match="1 of 2000"):
+        require_no_leak(torch.cat([trained, held_out[7:8]]), held_out)
+
+
+def test_training_tells_a_leak():
+    # SMALL has 77760 sequences; in the second split it is validation that meets test.
+    for split in (Split(batch=400, validation=1, test=200), Split(1, 400, 400)):
+        model = RecallModel(SIMILARITIES["square"], 20, 8, 4, seed=0)
+        with pytest.raises(ValueError, match="held-out sequences are in another split"):
+            train(model, SMALL, split, run=0, rate=0.01, steps=4, every=4, solved=1.1)
+
+
+def test_fingerprints_tell_sequences_apart():
+    tokens = RecallTask(40, 20, 3, 0).draw(5000, "train", 0).tokens
+    assert len(set(fingerprints(tokens).tolist())) == len({tuple(row) for row in tokens.tolist()})
+    assert not torch.equal(fingerprints(tokens), fingerprints(tokens.flip(-1)))
+
+
+def test_at():
+    x = torch.arange(24.0).view(2, 4, 3)
+    positions = torch.tensor([[3, 0], [1, 1]])
+    expected = torch.stack([x[0, [3, 0]], x[1, [1, 1]]])
+    assert torch.equal(at(x, positions), expected)
+
+
+def test_convolution_by_definition():
+    torch.manual_seed(0)
+    layer = GatedConvolution(4).double()
+    with torch.no_grad():
+        layer.bias.normal_()
+    u = torch.randn(2, 6, 4, dtype=torch.float64)
+    expected = torch.empty_like(u)
+    for t in range(6):
+        mixed = layer.bias.clone()
+        for lag in range(3):
+            if t - lag >= 0:
+                mixed = mixed + layer.taps[2 - lag] * u[:, t - lag]
+        expected[:, t] = u[:, t] + mixed * layer.gate(u[:, t])
+    torch.testing.assert_close(layer(u), expected)
+
+
+@pytest.mark.parametrize("name", sorted(SIMILARITIES))
+def test_model_sees_no_future(name):
+    model = RecallModel(SIMILARITIES[name], 20, 8, 4, seed=0).double()
+    recall = SMALL.draw(5, "train", 0)
+    logits = model(recall)
+    assert logits.shape == (5, 2, 20)
+    for query in range(2):
+        later = torch.arange(12) > recall.positions[:, query, None]
+        changed = torch.where(later, 19, recall.tokens)
+        again = model(Recall(changed, recall.positions, recall.targets))
+        assert torch.equal(again[:, query], logits[:, query])
+
+
+def test_models_of_one_seed_start_alike():
+    based, rebased = (RecallModel(SIMILARITIES[n], 20, 8, 4, seed=3) for n in ("based", "rebased"))
+    other = RecallModel(SIMILARITIES["based"], 20, 8, 4, seed=4)
+    parameters = dict(rebased.named_parameters())
+    for name, parameter in based.named_parameters():
+        assert torch.equal(parameter, parameters[name])
+    assert not torch.equal(based.embedding.weight, other.embedding.weight)
+    affine = {name for name in parameters if "gamma" in name or "beta" in name}
+    assert set(parameters) - set(dict(based.named_parameters())) == affine
+    assert len(affine) == 8  # two blocks, queries and keys, gamma and beta
+
+
+def test_models_of_different_widths_start_alike():
+    # As a linear kernel and a square one do: all but queries and keys.
+    narrow = dict(RecallModel(SIMILARITIES["square"], 20, 8, 4, seed=3).named_parameters())
+    wide = dict(RecallModel(SIMILARITIES["elu"], 20, 8, 10, seed=3).named_parameters())
+    assert narrow.keys() == wide.keys()
+    for name, parameter in narrow.items():
+        assert torch.equal(parameter, wide[name]) != ("query" in name or "key" in name)
+
+
+def test_initial_weights():
+    # Normal, of standard deviation 0.02; the largest of 8192 is below 0.1. False alarm 1e-4.
+    parameters = dict(RecallModel(SIMILARITIES["rebased"], 256, 32, 8, 0).named_parameters())
+    embedding = parameters["embedding.weight"].detach().flatten() / 0.02
+    assert stats.kstest(embedding.numpy(), "norm").pvalue > 1e-4
+    taps = parameters["convolutions.0.taps"].detach()
+    assert 0.3 < taps.abs().max() <= 3**-0.5
+    for name, parameter in parameters.items():
+        if name.endswith(("bias", "beta")):
+            assert (parameter == 0).all()
+        if name.endswith("gamma"):
+            assert (parameter == 1).all()
+
+
+def test_judge_counts_right_answers():
+    recall = SMALL.draw(700, "test", 0)
+
+    def oracle(part):
+        logits = torch.zeros(*part.targets.shape, 20)
+        said = part.targets.clone()
+        said[:, 0] = 0  # one of two wrong
+        return logits.scatter(-1, said[..., None], 100.0)
+
+    loss, accuracy = judge(oracle, recall)
+    assert accuracy == 0.5
+    assert loss == pytest.approx(50.0)
+
+
+def run(name="softmax", **changes):
+    task = RecallTask(vocabulary=64, length=16, pairs=3, seed=0)
+    model = RecallModel(SIMILARITIES[name], 64, 16, 4, seed=0)
+    options = {"run": 0, "rate": 3e-2, "steps": 200, "every": 20, "solved": 0.9} | changes
+    return train(model, task, Split(batch=32, validation=64, test=256), **options)
+
+
+def test_training_learns_to_recall():
+    checkpoints, accuracy = run(steps=300)
+    assert checkpoints[0].step == 0
+    assert checkpoints[0].accuracy < 0.1
+    assert checkpoints[-1].accuracy >= 0.9
+    assert checkpoints[-1].step < 300  # stopped by the validation split
+    assert accuracy > 0.8
+
+
+@pytest.mark.parametrize("name", ["elu", "based", "rebased"])
+def test_training_lowers_the_loss(name):
+    checkpoints, _ = run(name, steps=100)
+    assert checkpoints[-1].loss < 0.9 * checkpoints[0].loss
+
+
+def test_training_ends_at_the_cap():
+    checkpoints, accuracy = run(steps=30, solved=1.1)
+    assert [checkpoint.step for checkpoint in checkpoints] == [0, 20, 30]
+    assert 0 <= accuracy <= 1
+
+
+def test_training_is_reproducible():
+    assert run(steps=30) == run(steps=30)
+    assert run(steps=30)[0] != run(steps=30, run=1)[0]
+
+
+def test_run_that_blows_up_stops():
+    checkpoints, _ = run("identity", rate=1e6, steps=100)
+    assert len(checkpoints) < 6
