@@ -4,10 +4,11 @@ A `Task` is the ground truth (P, mu, Q). Its tensors may carry a leading replica
 dimension (`Task.stack`), over which every function of the package broadcasts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,20 +16,16 @@ import torch
 from torch import Tensor
 
 from scb.data.geometry import squared_norm
+from scb.data.samplers import SAMPLERS, WEIGHTS, within
+from scb.data.seeds import derive
 from scb.data.tables import TASKS
+from scb.settings import Tasks
 from scb.store import tables
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 MAX_STATES = 65536
 """Largest vocabulary: tokens are kept as uint8 up to 256 states, as int32 above."""
-
-TRIES = 1000
-"""Transition matrices drawn before the sampler gives up."""
-
-SWEEPS = 1000
-"""Sinkhorn sweeps before a random matrix is given up, and another one drawn."""
-
-BALANCED = 1e-13
-"""Residual of ``P mu = mu`` at which Sinkhorn stops: rounding errors, no more."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +80,13 @@ class Task:
             N, T and Q.
         seed : int
             Not negative.
-        sampler : {"dirichlet", "balanced"}
-            "dirichlet": columns of P i.i.d. Dirichlet, redrawn until mu satisfies
-            clause (b) of Assumption 2.1. "balanced": mu first, then a matrix of i.i.d.
-            Gamma entries scaled to row and column sums mu (Sinkhorn) and divided by mu.
+        sampler : str
+            Of `scb.data.samplers.SAMPLERS`: how P and mu are drawn.
         concentration : float
             Parameter of the Dirichlet or Gamma distribution; the smaller, the more each
             state has its own successors and the larger K_P.
-        weights : {"uniform", "drawn"}
-            Nonzero weights of Q: ``1/Q``, or random within clause (b).
+        weights : str
+            Of `scb.data.samplers.WEIGHTS`: nonzero weights of Q.
         constant : float
             C of Assumption 2.1.
         stationary : Tensor, shape (N,), optional
@@ -105,27 +100,13 @@ class Task:
         """
         _check(states, length, sparsity, seed, concentration, constant)
         generator = np.random.Generator(np.random.PCG64(seed))
-        if sampler == "dirichlet":
-            if stationary is not None:
-                raise ValueError("stationary is given: only sampler 'balanced' prescribes it")
-            transition, mu = _dirichlet(generator, states, concentration, constant)
-        elif sampler == "balanced":
-            if stationary is None:
-                mu = _bounded(generator, (states,), constant)
-            else:
-                mu = _distribution(stationary, states)
-            transition = _balanced(generator, mu, concentration)
-        else:
-            raise ValueError(f"sampler is {sampler!r}: it must be 'dirichlet' or 'balanced'")
+        transition, mu = _named("sampler", sampler, SAMPLERS)(
+            generator, states, concentration, constant, stationary
+        )
         positions = np.stack(
             [np.sort(generator.choice(length, sparsity, replace=False)) for _ in range(states)], 1
         )  # (Q, N)
-        if weights == "uniform":
-            values = np.full((sparsity, states), 1 / sparsity)
-        elif weights == "drawn":
-            values = _bounded(generator, (sparsity, states), constant)
-        else:
-            raise ValueError(f"weights is {weights!r}: it must be 'uniform' or 'drawn'")
+        values = _named("weights", weights, WEIGHTS)(generator, (sparsity, states), constant)
         return cls(
             torch.from_numpy(transition),
             torch.from_numpy(mu),
@@ -134,6 +115,31 @@ class Task:
             length,
             (seed,),
         )
+
+    @classmethod
+    def draw(cls, settings: Tasks, stationary: Sequence[Tensor] | Tensor | None = None) -> "Task":
+        """The tasks of an experiment: replicate r is the same whatever R is.
+
+        Parameters
+        ----------
+        settings : Tasks
+        stationary : R Tensors of shape (N,), optional
+            mu of each replicate, for the balanced sampler.
+        """
+        drawn = [
+            cls.sample(
+                settings.states,
+                settings.length,
+                settings.sparsity,
+                derive(settings.seed, "task", replicate),
+                sampler=settings.sampler,
+                concentration=settings.concentration,
+                weights=settings.weights,
+                stationary=None if stationary is None else stationary[replicate],
+            )
+            for replicate in range(settings.replicates)
+        ]
+        return cls.stack(drawn)
 
     @classmethod
     def stack(cls, tasks: Sequence["Task"]) -> "Task":
@@ -156,6 +162,10 @@ class Task:
     def replicate(self, index: int) -> "Task":
         """One of the replicates, as a task with a replicate dimension of 1."""
         return self.select(range(index, index + 1))
+
+    def first(self, count: int) -> "Task":
+        """The first so many replicates; all, if there are no more."""
+        return self.select(range(len(self.seeds))[:count])
 
     def select(self, replicates: Sequence[int]) -> "Task":
         """Some of the replicates, in the order given."""
@@ -235,7 +245,7 @@ class Task:
                 ("mu", "N", mu, self.states),
             ):
                 least, most = values.min().item(), values.max().item()
-                if not _within(values.cpu().numpy(), count, constant):
+                if not within(values.cpu().numpy(), count, constant):
                     lines.append(
                         f"{prefix}(b) {name} in [{least:.6g}, {most:.6g}], not within "
                         f"[1/(C{symbol}), C/{symbol}] = "
@@ -306,74 +316,8 @@ def _check(
         raise ValueError(f"constant is {constant}: it must be above 1")
 
 
-def _within(values: np.ndarray, count: int, constant: float) -> bool:
-    """Clause (b), with room for rounding."""
-    lower, upper = 1 / (constant * count), constant / count
-    return bool((values >= lower * (1 - 1e-12)).all() and (values <= upper * (1 + 1e-12)).all())
-
-
-def _bounded(generator: np.random.Generator, shape: tuple[int, ...], constant: float) -> np.ndarray:
-    """Random distributions down the first dimension, of n entries within [1/(Cn), C/n].
-
-    Entries between C^(-1/2) and C^(1/2), divided by their sum, always are.
-    """
-    half = np.log(constant) / 2
-    raw = np.exp(generator.uniform(-half, half, shape))
-    return raw / raw.sum(0)
-
-
-def _dirichlet(
-    generator: np.random.Generator, states: int, concentration: float, constant: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """P with i.i.d. Dirichlet columns, and its mu, within clause (b)."""
-    ones = np.ones(states)
-    for _ in range(TRIES):
-        transition = generator.dirichlet(concentration * ones, states).T  # (N, N)
-        # For an irreducible chain mu is the one solution of (I - P + 1 1^T / N) mu = 1 / N.
-        system = np.eye(states) - transition + 1 / states
-        try:
-            mu = np.linalg.solve(system, ones / states)
-        except np.linalg.LinAlgError:
-            continue
-        mu /= mu.sum()
-        if _within(mu, states, constant):
-            return np.ascontiguousarray(transition), mu
-    raise ValueError(
-        f"no mu within [1/(CN), C/N] in {TRIES} draws for states {states}, "
-        f"concentration {concentration}, constant {constant}: raise concentration or constant, "
-        "or use sampler 'balanced'"
-    )
-
-
-def _distribution(stationary: Tensor, states: int) -> np.ndarray:
-    """The prescribed mu, checked."""
-    mu = stationary.detach().cpu().double().numpy().copy()
-    if mu.shape != (states,):
-        raise ValueError(f"stationary has shape {mu.shape}: it must be ({states},)")
-    if not (mu > 0).all() or abs(mu.sum() - 1) > 1e-9:
-        raise ValueError(
-            f"stationary has minimum {mu.min()} and sum {mu.sum()}: "
-            "it must be positive and sum to 1"
-        )
-    return mu
-
-
-def _balanced(generator: np.random.Generator, mu: np.ndarray, concentration: float) -> np.ndarray:
-    """P with stationary distribution mu: a Gamma matrix scaled to marginals (mu, mu)."""
-    states = len(mu)
-    for _ in range(TRIES):
-        joint = generator.gamma(concentration, size=(states, states))
-        rows = np.ones(states)
-        for _ in range(SWEEPS):
-            with np.errstate(all="ignore"):  # a matrix without support is redrawn
-                columns = mu / (rows @ joint)
-                residual = np.abs(rows * (joint @ columns) - mu).max()
-                if not residual > BALANCED:
-                    break
-                rows = mu / (joint @ columns)
-        if residual <= BALANCED:
-            return rows[:, None] * joint * (columns / mu)
-    raise ValueError(
-        f"no matrix could be balanced in {TRIES} draws for states {states}, "
-        f"concentration {concentration}: raise concentration"
-    )
+def _named(key: str, name: str, known: Mapping[str, Function]) -> Function:
+    """The function of this name."""
+    if name not in known:
+        raise ValueError(f"{key} is {name!r}: it must be {' or '.join(map(repr, known))}")
+    return known[name]

@@ -5,84 +5,55 @@ paper's plain steps (lambda = 0), the softmax model's logits those of Adam: thei
 carries a factor a_t, so no fixed rate serves both the uniform start and the end.
 """
 
-from argparse import ArgumentParser
-from pathlib import Path
-
 import pandas as pd
 import torch
 
+from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import (
-    Arguments,
-    add_outputs,
-    arguments,
-    iterate,
-    run,
-    set_up,
-    stream_of,
-    write_states,
-)
+from scb.experiments.job import Input, Output, job
+from scb.learning import states as state_tables
 from scb.learning.algorithm import train
 from scb.learning.curves import Curves
-from scb.learning.models import LinearTransformer, SoftmaxTransformer
+from scb.learning.models import LinearTransformer, Model, SoftmaxTransformer
 from scb.learning.optimizers import Adam, ValueGradient, preconditioned
 from scb.learning.tables import CURVES
+from scb.settings import Attending
 from scb.store import tables
 
 
-def main(options: Arguments) -> None:
+@job
+def attention(
+    settings: Attending, tasks: Input, curves: Output, states: Output, device: torch.device
+) -> None:
     """Train both models one after the other, log and write their last states."""
-    tasks = Task.load(options.tasks).to(set_up(options))
-    stream = stream_of(tasks, options.seed)
-
-    linear = LinearTransformer.initial(tasks)
-    softmax = SoftmaxTransformer.initial(tasks)
+    task = Task.load(tasks).to(device)
+    stream, steps = Stream.of(task, settings.seed), settings.steps
+    linear, softmax = LinearTransformer.initial(task), SoftmaxTransformer.initial(task)
+    value_rate = settings.rate / task.attention_energy
     models: dict[str, tuple[Model, list[torch.optim.Optimizer]]] = {
-        "linear": (linear, preconditioned(tasks, linear, options.rate)),
+        "linear": (linear, preconditioned(task, linear, settings.rate)),
         "softmax": (
             softmax,
             [
-                ValueGradient(
-                    softmax.value, tasks.stationary, options.rate / tasks.attention_energy
-                ),
-                Adam([softmax.logits], lr=options.logit_rate),
+                ValueGradient(softmax.value, task.stationary, value_rate),
+                Adam([softmax.logits], lr=settings.logit_rate),
             ],
         ),
     }
-    frames, values, columns = [], [], []
+    frames = []
     for name, (model, optimizer) in models.items():
-        curves = Curves(tasks, [name], "train", options.log_interval, options.steps)
+        log = Curves(task, [name], "train", settings.log_interval, steps)
+        train(model, optimizer, stream, range(steps), settings.batch, log.observe(model))
+        frames.append(log.frame())
 
-        def observe(step: int, model: Model = model, curves: Curves = curves) -> None:
-            if curves.due(step):
-                curves.record(step, **iterate(tasks, model.value, model.columns))
-
-        train(model, optimizer, stream, range(options.steps), options.batch, observe)
-        observe(options.steps)
-        frames.append(curves.frame())
-        values.append(model.value.detach())
-        columns.append(model.columns.detach())
-
-    setting = tables.setting(options.tasks) | {
-        "batch": options.batch,
-        "steps": options.steps,
-        "rate": options.rate,
-        "logit_rate": options.logit_rate,
-    }
-    tables.write(pd.concat(frames), options.curves, CURVES, setting)
-    state = torch.stack(values), torch.stack(columns)
-    write_states(options.states, list(models), options.steps, *state, setting)
-
-
-def command_line() -> ArgumentParser:
-    """Options of the job."""
-    parser = arguments(__doc__)
-    parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--rate", type=float, required=True, help="eta")
-    parser.add_argument("--logit-rate", type=float, required=True, help="Adam's rate for W")
-    add_outputs(parser, "curves", "states")
-    return parser
+    setting = tables.setting(tasks) | settings.model_dump(
+        include={"batch", "steps", "rate", "logit_rate"}
+    )
+    tables.write(pd.concat(frames), curves, CURVES, setting)
+    value = torch.stack([model.value.detach() for model in (linear, softmax)])
+    columns = torch.stack([model.columns.detach() for model in (linear, softmax)])
+    state_tables.write(states, list(models), steps, value, columns, setting)
 
 
 if __name__ == "__main__":
-    run(main, command_line())
+    attention.main()

@@ -9,7 +9,7 @@ from scb.learning import states
 from scb.learning.algorithm import train
 from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer
-from scb.learning.optimizers import boost_steps
+from scb.learning.optimizers import preconditioned
 from scb.learning.tables import CURVES
 from scb.settings import Stage1
 from scb.store import tables
@@ -24,15 +24,16 @@ def boost(
     """Train, log and write the state at the end."""
     task = Task.load(tasks).to(device)
     model = LinearTransformer.initial(task)
-    steps, stage = settings.boost.steps, boost_steps(task, model, settings.boost)
+    rule, steps = settings.boost, settings.boost.steps
+    optimizers = preconditioned(task, model, rule.rate, scaled=rule.scaled)
     log = Curves(task, [NAME], NAME, settings.log_interval, steps)
     stream = Stream.of(task, settings.seed)
-    train(model, stage, stream, range(steps), settings.batch, log.observe(model))
+    train(model, optimizers, stream, range(steps), settings.batch, log.observe(model))
 
     setting = tables.setting(tasks) | {
         "batch": settings.batch,
         "boost_steps": steps,
-        "boost_rate": settings.boost.rate,
+        "boost_rate": rule.rate,
     }
     tables.write(log.frame(), curves, CURVES, setting)
     states.write(state, [NAME], steps, model.value[None], model.columns[None], setting)

@@ -1,13 +1,11 @@
-"""Figure 6 checked: Stage 2 trained on sequences beside its simulation, from one planted start.
+"""Figure 6 checked: Stage 2 trained on sequences and simulated, from one planted start.
 
 At the start V and A have the same signal and no error, ``V = a P + (1 - a) mu 1^T`` and
 ``A = a Q + (1 - a) 1 1^T / T``. From there proximal and SGD are simulated for all replicates
 and, as ``proximal_trained`` and ``sgd_trained``, trained on real mini-batches for the first
-few, on a common stream. The noiseless path, ``population``, is logged beside them. The
+few, on a common stream. The noiseless path, ``population``, is logged with them. The
 threshold that opens Stage 2 would change nothing: no useless entry is larger than another.
 """
-
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -16,12 +14,13 @@ from torch import Tensor
 from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import Arguments, add_outputs, arguments, iterate, run, set_up
-from scb.learning.algorithm import train
+from scb.experiments.job import Input, Output, job
+from scb.experiments.simulate import optimizers_of
+from scb.learning.algorithm import branch, train
 from scb.learning.curves import Curves
-from scb.learning.models import LinearTransformer
-from scb.learning.optimizers import preconditioned
+from scb.learning.optimizers import build_optimizers
 from scb.learning.tables import CURVES
+from scb.settings import Checking, Proximal, Sgd
 from scb.store import tables
 from scb.store.progress import progress
 from scb.theory.population import trajectory
@@ -38,76 +37,60 @@ def planted(task: Task, signal: float) -> tuple[Tensor, Tensor]:
     return value.float(), columns.float()
 
 
-def simulate(tasks: Task, options: Arguments) -> pd.DataFrame:
+def simulate(task: Task, settings: Checking) -> pd.DataFrame:
     """Curves of all replicates without sequences."""
-    seeds = [derive(options.seed, "simulation", index) for index in range(len(tasks.seeds))]
-    simulation = Simulation(tasks, seeds, options.batch, options.particles, start=options.signal)
+    last, every = settings.steps, settings.log_interval
+    seeds = [derive(settings.seed, "simulation", index) for index in range(len(task.seeds))]
+    simulation = Simulation(task, seeds, settings.batch, settings.particles, start=settings.signal)
     simulation.branch([False] * len(OPTIMIZERS))
-    path = trajectory(tasks, [options.rate] * options.steps, options.signal)
+    path = trajectory(task, [settings.rate] * last, settings.signal)
     curves, population = (
-        Curves(tasks, names, "train", options.log_interval, options.steps)
-        for names in (OPTIMIZERS, ("population",))
+        Curves(task, names, "train", every, last) for names in (OPTIMIZERS, ("population",))
     )
-    penalty = torch.tensor([options.penalty, 0.0])
-    for step in progress(range(options.steps + 1), "simulating"):
+    penalty = torch.tensor([settings.penalty, 0.0], dtype=torch.float64)
+    for step in progress(range(last + 1), "simulating"):
         if curves.due(step):
             curves.record(step, *simulation.iterate())
-            population.record(step, *population_iterate(tasks, *path[step]))
-        if step < options.steps:
-            simulation.step(options.rate, penalty)
+            population.record(step, *population_iterate(task, *path[step]))
+        if step < last:
+            simulation.step(settings.rate, penalty)
     return pd.concat([curves.frame(), population.frame()])
 
 
-def train_on_sequences(tasks: Task, replicate: int, options: Arguments) -> pd.DataFrame:
+def train_on_sequences(tasks: Task, replicate: int, settings: Checking) -> pd.DataFrame:
     """Curves of one replicate: at N = 100, T = 100000 its A alone is 40 MB for each optimizer."""
-    task = tasks.replicate(replicate)
-    value, columns = planted(task, options.signal)
-    branches = (len(OPTIMIZERS), 1, -1, -1)
-    model = LinearTransformer(value.expand(branches), columns.expand(branches))
-    penalty = torch.tensor([[options.penalty], [0.0]], device=value.device)  # (G, 1)
+    task, last = tasks.replicate(replicate), settings.steps
+    specs = (
+        Proximal(kind="proximal", rate=settings.rate, penalty=settings.penalty, threshold=False),
+        Sgd(kind="sgd", rate=settings.rate),
+    )
+    model = branch(task, *planted(task, settings.signal), specs)
     names = [f"{name}_trained" for name in OPTIMIZERS]
-    curves = Curves(task, names, "train", options.log_interval, options.steps)
-
-    def observe(step: int) -> None:
-        if curves.due(step):
-            curves.record(step, **iterate(task, model.value, model.columns))
-
-    stream = Stream(task, [derive(options.seed, "stream", replicate)])
-    steps = preconditioned(task, model, options.rate, penalty)
-    train(model, steps, stream, range(options.steps), options.batch, observe)
-    observe(options.steps)
+    curves = Curves(task, names, "train", settings.log_interval, last)
+    stream = Stream(task, [derive(settings.seed, "stream", replicate)])
+    optimizers = build_optimizers(task, model, specs)
+    train(model, optimizers, stream, range(last), settings.batch, curves.observe(model))
     return curves.frame().assign(replicate=replicate)
 
 
-def main(options: Arguments) -> None:
+@job
+def check(settings: Checking, tasks: Input, curves: Output, device: torch.device) -> None:
     """Simulate, train, log and write."""
-    device = set_up(options)
-    tasks = Task.load(options.tasks)
-    frames = [simulate(tasks, options)]
-    on_device = tasks.to(device)
-    for replicate in range(min(options.trained, len(tasks.seeds))):
-        frames.append(train_on_sequences(on_device, replicate, options))
+    task = Task.load(tasks)
+    frames = [simulate(task, settings)]
+    on_device = task.to(device)
+    for replicate in range(min(settings.trained, len(task.seeds))):
+        frames.append(train_on_sequences(on_device, replicate, settings))
 
-    setting = tables.setting(options.tasks) | {
-        "batch": options.batch,
-        "signal": options.signal,
-        "steps": options.steps,
-        "particles": options.particles,
-        "optimizers": {
-            name: {"rate": options.rate, "penalty": lam, "threshold": False}
-            for name, lam in zip(OPTIMIZERS, (options.penalty, 0.0), strict=True)
-        },
+    setting = tables.setting(tasks) | {
+        "batch": settings.batch,
+        "signal": settings.signal,
+        "steps": settings.steps,
+        "particles": settings.particles,
+        "optimizers": optimizers_of(settings, dict.fromkeys(OPTIMIZERS, False)),
     }
-    tables.write(pd.concat(frames), options.curves, CURVES, setting)
+    tables.write(pd.concat(frames), curves, CURVES, setting)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__)
-    parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--signal", type=float, required=True, help="both signals at the start")
-    parser.add_argument("--rate", type=float, required=True, help="eta")
-    parser.add_argument("--penalty", type=float, required=True, help="lambda of proximal")
-    parser.add_argument("--particles", type=int, required=True, help="M of the simulation")
-    parser.add_argument("--trained", type=int, required=True, help="replicates to train")
-    add_outputs(parser, "curves")
-    run(main, parser)
+    check.main()

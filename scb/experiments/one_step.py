@@ -4,68 +4,56 @@ V and A stand still while its gradient is averaged, so one pass gives the step t
 ... batches would have allowed, at every correlation on the same samples.
 """
 
-from pathlib import Path
+import torch
 
+from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import (
-    Arguments,
-    add_outputs,
-    arguments,
-    read_pretrained,
-    run,
-    set_up,
-    stream_of,
-)
+from scb.experiments.job import Input, Output, job
 from scb.learning.algorithm import train
 from scb.learning.curves import TransferCurves
 from scb.learning.tables import TRANSFER
+from scb.settings import Stepping
 from scb.store import tables
-from scb.theory.transfer import MeanGradient, one_step, start_model, start_penalty
+from scb.theory.transfer import (
+    MeanGradient,
+    one_step,
+    read_pretrained,
+    start_model,
+    start_penalty,
+)
 
 
-def main(options: Arguments) -> None:
+@job
+def steps(
+    settings: Stepping, tasks: Input, pretrained: Input, curves: Output, device: torch.device
+) -> None:
     """Average, log the step at numbers of batches that grow by a fixed ratio, and write."""
-    device = set_up(options)
-    tasks = Task.load(options.tasks)
-    pretrained, told = read_pretrained(options.pretrained, tasks)
-    tasks = tasks.to(device)
-    model = start_model(tasks, pretrained.to(device), options.mixing)
-    penalty = start_penalty(tasks, options.mixing)
+    task, last = Task.load(tasks), settings.steps
+    value, reported = read_pretrained(pretrained, task)
+    task = task.to(device)
+    model = start_model(task, value.to(device), settings.mixing)
+    penalty = start_penalty(task, settings.mixing)
     mean = MeanGradient(model.columns)
-    curves = TransferCurves(tasks, "one_step", told["correlations"])
+    log = TransferCurves(task, "one_step", reported["correlations"])
     due = 1.0
 
     def observe(step: int) -> None:
         nonlocal due
-        if step >= due or step == options.steps:
-            ranked = one_step(tasks, mean.mean, 0.0)
-            stepped = one_step(tasks, mean.mean, penalty)
-            curves.record(step * options.batch, model.value, stepped, ranked)
-            due = step * options.ratio
+        if step >= due or step == last:
+            ranked = one_step(task, mean.mean, 0.0)
+            stepped = one_step(task, mean.mean, penalty)
+            log.record(step * settings.batch, model.value, stepped, ranked)
+            due = step * settings.ratio
 
-    stream = stream_of(tasks, options.seed)
-    train(model, [mean], stream, range(options.steps), options.batch, observe)
-    observe(options.steps)
-    setting = (
-        tables.setting(options.tasks)
-        | told
-        | {
-            "batch": options.batch,
-            "mixing": options.mixing,
-            "budget": options.steps * options.batch,
-        }
-    )
-    tables.write(curves.frame(), options.curves, TRANSFER, setting)
+    train(model, [mean], Stream.of(task, settings.seed), range(last), settings.batch, observe)
+    setting = tables.setting(tasks) | reported
+    setting |= {
+        "batch": settings.batch,
+        "mixing": settings.mixing,
+        "budget": last * settings.batch,
+    }
+    tables.write(log.frame(), curves, TRANSFER, setting)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, steps=False)
-    parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--pretrained", type=Path, required=True)
-    parser.add_argument("--mixing", type=float, required=True, help="theta")
-    parser.add_argument("--ratio", type=float, required=True, help="of samples between rows")
-    parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
-    parser.add_argument("--steps", type=int, required=True, help="batches to average, at most")
-    parser.add_argument("--threads", type=int, default=1)
-    add_outputs(parser, "curves")
-    run(main, parser)
+    steps.main()

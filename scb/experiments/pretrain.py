@@ -2,38 +2,39 @@
 
 The pretraining task has a pattern Q_hat of its own, and a context as short as is cheap: all
 that a downstream task takes over is V, which knows no T. Stage 3 fits that V on fresh
-samples, with the rounded A frozen, not on the population loss: nothing of P_hat is told.
+samples, with the rounded A frozen, not on the population loss: it knows nothing of P_hat.
 """
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from scb.data.seeds import derive
+from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up, stream_of
+from scb.experiments.job import Input, Output, job
 from scb.learning.algorithm import learn, train
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import ValueGradient
+from scb.settings import Pretraining
 from scb.store import tables
 from scb.theory.population import balancing_penalty, largest_stable_rate
 from scb.theory.tables import PRETRAINED
 from scb.theory.transfer import Conditions, correlated
 
 
-def pretraining_task(task: Task, correlation: float, options: Arguments) -> Task:
+def pretraining_task(task: Task, correlation: float, settings: Pretraining) -> Task:
     """(P_hat, Q_hat) of each replicate, on the CPU."""
     drawn = Task.stack(
         [
             Task.sample(
                 task.states,
-                options.length,
+                settings.length,
                 task.sparsity,
-                derive(options.seed, "pretraining", replicate),
+                derive(settings.seed, "pretraining", replicate),
                 sampler="balanced",
-                concentration=options.concentration,
+                concentration=settings.concentration,
                 stationary=mu,
             )
             for replicate, mu in enumerate(task.stationary)
@@ -41,40 +42,42 @@ def pretraining_task(task: Task, correlation: float, options: Arguments) -> Task
     )
     transition = correlated(task, drawn.transition, correlation)
     return Task(
-        transition, task.stationary, drawn.positions, drawn.weights, options.length, drawn.seeds
+        transition, task.stationary, drawn.positions, drawn.weights, settings.length, drawn.seeds
     )
 
 
-def pretrain(task: Task, options: Arguments) -> Tensor:
+def pretrain(task: Task, settings: Pretraining) -> Tensor:
     """The learned V, shape (R, N, N)."""
-    stream = stream_of(task, derive(options.seed, "pretraining"))
-    rate = float(largest_stable_rate(task, options.batch).min()) / 2
-    penalty = float(balancing_penalty(task, options.batch, rate / 2).median())
+    stream, batch = Stream.of(task, derive(settings.seed, "pretraining")), settings.batch
+    rate = float(largest_stable_rate(task, batch).min()) / 2
+    penalty = float(balancing_penalty(task, batch, rate / 2).median())
     _, columns, steps = learn(
         task,
         stream,
-        batch_size=options.batch,
+        batch_size=batch,
         boost_rate=rate,
         rate=rate / 2,
         penalty=penalty,
-        max_steps=options.steps,
+        max_steps=settings.steps,
     )
     model = LinearTransformer.initial(task)
     model = LinearTransformer(model.value.detach(), columns)
-    fit = ValueGradient(model.value, task.stationary, options.fit_rate / task.attention_energy)
-    train(model, [fit], stream, range(steps, steps + options.fit_steps), options.batch)
+    fit = ValueGradient(model.value, task.stationary, settings.fit_rate / task.attention_energy)
+    train(model, [fit], stream, range(steps, steps + settings.fit_steps), batch)
     return model.value.detach().double().cpu()
 
 
-def main(options: Arguments) -> None:
+@job
+def pretraining(
+    settings: Pretraining, tasks: Input, pretrained: Output, device: torch.device
+) -> None:
     """Pretrain at every correlation, check the paper's conditions and write."""
-    device = set_up(options)
-    downstream = Task.load(options.tasks)
+    downstream = Task.load(tasks)
     replicates, states = downstream.stationary.shape
     frames = []
-    for correlation in options.correlation:
-        task = pretraining_task(downstream, correlation, options)
-        value = pretrain(task.to(device), options)
+    for correlation in settings.correlations:
+        task = pretraining_task(downstream, correlation, settings)
+        value = pretrain(task.to(device), settings)
         conditions = Conditions.of(downstream, task.transition)
         rows = {
             "achieved": conditions.correlation,
@@ -95,24 +98,13 @@ def main(options: Arguments) -> None:
     setting = {
         "states": states,
         "sparsity": downstream.sparsity,
-        "pretraining_length": options.length,
-        "pretraining_batch": options.batch,
-        "pretraining_steps": options.steps,
-        "correlations": options.correlation,
+        "pretraining_length": settings.length,
+        "pretraining_batch": settings.batch,
+        "pretraining_steps": settings.steps,
+        "correlations": settings.correlations,
     }
-    tables.write(pd.concat(frames), options.output, PRETRAINED, setting)
+    tables.write(pd.concat(frames), pretrained, PRETRAINED, setting)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, steps=False)
-    parser.add_argument("--tasks", type=Path, required=True, help="downstream, of any length")
-    parser.add_argument("--length", type=int, required=True, help="T of pretraining")
-    parser.add_argument("--concentration", type=float, required=True)
-    parser.add_argument("--correlation", type=float, nargs="+", required=True)
-    parser.add_argument("--fit-steps", type=int, required=True, help="steps of Stage 3")
-    parser.add_argument("--fit-rate", type=float, required=True, help="eta of Stage 3")
-    parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
-    parser.add_argument("--steps", type=int, required=True, help="of Stages 1 and 2, at most")
-    parser.add_argument("--threads", type=int, default=1)
-    add_outputs(parser, "output")
-    run(main, parser)
+    pretraining.main()

@@ -11,47 +11,47 @@ import pandas as pd
 import torch
 
 from scb.data.seeds import derive
-from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
+from scb.experiments.job import Output, job
 from scb.rebased.model import RecallModel
 from scb.rebased.recall import RecallTask
 from scb.rebased.similarity import SIMILARITIES
 from scb.rebased.tables import RECALL
 from scb.rebased.training import Split, train
+from scb.settings import Recalling
 from scb.store import tables
 
 
-def main(options: Arguments) -> None:
+@job
+def recall(settings: Recalling, curves: Output, device: torch.device, threads: int) -> None:
     """Train all runs one after the other and write what they reached."""
-    device = set_up(options)
-    torch.set_num_threads(options.threads)  # there are none of our kernels here
-    similarity = SIMILARITIES[options.kernel]
-    features = options.features
+    torch.set_num_threads(threads)  # there are none of our kernels here
+    similarity, features = SIMILARITIES[settings.kernel], settings.features
     if similarity.linear:
         features = features * (features + 1) // 2
-    task = RecallTask(options.vocabulary, options.length, options.pairs, options.seed)
-    split = Split(options.batch, options.validation, options.test)
+    task = RecallTask(settings.vocabulary, settings.length, settings.pairs, settings.seed)
+    split = Split(settings.batch, settings.validation, settings.test)
 
     rows = []
-    for rate in options.rates:
-        for index in range(options.runs):
-            seed = derive(options.seed, "recall", "model", index)
-            model = RecallModel(similarity, task.vocabulary, options.width, features, seed)
+    for rate in settings.rates:
+        for index in range(settings.runs):
+            seed = derive(settings.seed, "recall", "model", index)
+            model = RecallModel(similarity, task.vocabulary, settings.width, features, seed)
             checkpoints, accuracy = train(
                 model.to(device),
                 task,
                 split,
                 run=index,
                 rate=rate,
-                steps=options.steps,
-                every=options.log_interval,
-                solved=options.solved,
+                steps=settings.steps,
+                every=settings.log_interval,
+                solved=settings.solved,
             )
             for checkpoint in checkpoints:
                 last = checkpoint is checkpoints[-1]
                 finite = math.isfinite(checkpoint.loss)
                 rows.append(
                     {
-                        "kernel": options.kernel,
+                        "kernel": settings.kernel,
                         "rate": rate,
                         "run": index,
                         "step": checkpoint.step,
@@ -62,24 +62,14 @@ def main(options: Arguments) -> None:
                     }
                 )
 
-    names = ("vocabulary", "length", "pairs", "width", "batch", "steps", "rates", "runs", "solved")
-    setting = {name: getattr(options, name) for name in names} | {
-        "kernel": options.kernel,
+    unread = {"seed", "log_interval", "validation", "test"}
+    setting = settings.model_dump(mode="json", exclude=unread) | {
         "features": features,
-        "state_size": similarity.state_size(features, options.width, options.length),
+        "state_size": similarity.state_size(features, settings.width, settings.length),
     }
     frame = pd.DataFrame(rows).astype({"run": "int32", "step": "int32"})
-    tables.write(frame, options.output, RECALL, setting)
+    tables.write(frame, curves, RECALL, setting)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__)
-    parser.add_argument("--kernel", choices=sorted(SIMILARITIES), required=True)
-    for option in ("vocabulary", "length", "pairs", "width", "features", "runs"):
-        parser.add_argument(f"--{option}", type=int, required=True)
-    parser.add_argument("--validation", type=int, required=True, help="sequences to choose by")
-    parser.add_argument("--test", type=int, required=True, help="sequences to judge by")
-    parser.add_argument("--rates", type=float, nargs="+", required=True, help="learning rates")
-    parser.add_argument("--solved", type=float, required=True, help="accuracy that ends a run")
-    add_outputs(parser, "output")
-    run(main, parser)
+    recall.main()

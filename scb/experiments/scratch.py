@@ -6,50 +6,46 @@ reached a set exponent: a budget that is as generous at every T.
 """
 
 import math
-from pathlib import Path
 
+import torch
+
+from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up, stream_of
+from scb.experiments.job import Input, Output, job
 from scb.learning.algorithm import train
 from scb.learning.curves import TransferCurves
 from scb.learning.models import LinearTransformer
 from scb.learning.tables import TRANSFER
+from scb.settings import Scratching
 from scb.store import tables
 from scb.theory.population import largest_stable_rate
 from scb.theory.transfer import Scratch
 
 
-def main(options: Arguments) -> None:
+@job
+def from_scratch(settings: Scratching, tasks: Input, curves: Output, device: torch.device) -> None:
     """Train, log and write."""
-    tasks = Task.load(options.tasks).to(set_up(options))
-    rate = largest_stable_rate(tasks, options.batch) / 2  # (R,)
-    steps = math.ceil(options.growth / rate.median().item())
-    model = LinearTransformer.initial(tasks)
-    scratch = Scratch(tasks, model, rate)
-    curves = TransferCurves(tasks, "scratch", [None])
+    task, batch = Task.load(tasks).to(device), settings.batch
+    rate = largest_stable_rate(task, batch) / 2  # (R,)
+    last = math.ceil(settings.growth / rate.median().item())
+    model = LinearTransformer.initial(task)
+    scratch = Scratch(task, model, rate)
+    log = TransferCurves(task, "scratch", [None])
 
     def observe(step: int) -> None:
-        if step % options.log_interval == 0 or step == steps:
-            curves.record(step * options.batch, model.value, model.columns)
+        if step % settings.log_interval == 0 or step == last:
+            log.record(step * batch, model.value, model.columns)
             scratch.look()
 
-    stream = stream_of(tasks, options.seed)
-    train(model, scratch.optimizers, stream, range(steps), options.batch, observe)
-    observe(steps)
-    setting = tables.setting(options.tasks) | {
-        "batch": options.batch,
-        "budget": steps * options.batch,
+    stream = Stream.of(task, settings.seed)
+    train(model, scratch.optimizers, stream, range(last), batch, observe)
+    setting = tables.setting(tasks) | {
+        "batch": batch,
+        "budget": last * batch,
         "rate": rate.median().item(),
     }
-    tables.write(curves.frame(), options.curves, TRANSFER, setting)
+    tables.write(log.frame(), curves, TRANSFER, setting)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, steps=False)
-    parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--growth", type=float, required=True, help="last step times eta")
-    parser.add_argument("--batch", type=int, required=True, help="B, samples per step")
-    parser.add_argument("--log-interval", type=int, required=True, help="steps between rows")
-    parser.add_argument("--threads", type=int, default=1)
-    add_outputs(parser, "curves")
-    run(main, parser)
+    from_scratch.main()

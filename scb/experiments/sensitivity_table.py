@@ -1,8 +1,5 @@
 """Judge claims C1 to C5 under each reading, by the rules that judge the replication."""
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 import pyarrow as pa
 
@@ -10,11 +7,13 @@ from scb.analysis.runs import Run
 from scb.claims.rules import convergence
 from scb.claims.tables import CLAIMS
 from scb.claims.verdict import BESIDE, SHOWN, count_intervals, judge
-from scb.experiments.common import Arguments, add_outputs, run
+from scb.experiments.job import Inputs, Output, job
+from scb.settings import Variants
 from scb.store import tables
 from scb.store.files import replacing
+from scb.store.tables import Schema
 
-SCHEMA: pa.Schema = CLAIMS.insert(0, pa.field("variant", pa.string(), nullable=False))
+SENSITIVITY = Schema(CLAIMS.fields.insert(0, pa.field("variant", pa.string(), nullable=False)))
 """One row per variant and statistic: the variant, then the columns of `scb.claims.tables.CLAIMS`."""
 
 READINGS = {
@@ -73,28 +72,22 @@ def render(judged: pd.DataFrame, runs: dict[str, Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(options: Arguments) -> None:
+@job
+def sensitivity_table(
+    settings: Variants, boost: Inputs, curves: Inputs, table: Output, markdown: Output
+) -> None:
     """Read, judge and write both tables."""
-    files = zip(options.boost, options.curves, strict=True)
-    runs = {
-        variant: Run.read(*paths) for variant, paths in zip(options.variants, files, strict=True)
-    }
+    files = zip(settings.variants, boost, curves, strict=True)
+    runs = {variant: Run.read(*paths) for variant, *paths in files}
     claims = {variant: convergence(found) for variant, found in runs.items()}
     intervals = sum(map(count_intervals, claims.values()))
     judged = pd.concat(
         judge(found, intervals).assign(variant=variant) for variant, found in claims.items()
     )
-    tables.write(judged, options.table, SCHEMA, {"variants": options.variants})
-    with replacing(options.markdown) as temporary:
+    tables.write(judged, table, SENSITIVITY, settings.model_dump(mode="json"))
+    with replacing(markdown) as temporary:
         temporary.write_text(render(judged, runs), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--variants", nargs="+", choices=READINGS, required=True)
-    for name in ("boost", "curves"):
-        parser.add_argument(
-            f"--{name}", type=Path, nargs="+", required=True, help="of each variant"
-        )
-    add_outputs(parser, "table", "markdown")
-    run(main, parser)
+    sensitivity_table.main()

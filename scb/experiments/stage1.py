@@ -15,11 +15,12 @@ from scb.analysis.tables import STAGE1
 from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import Arguments, add_outputs, arguments, run, set_up
+from scb.experiments.job import Output, job
 from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
+from scb.settings import Stage1Alone, Tasks
 from scb.store import tables
 from scb.theory.population import boost_signal_to_noise
 from scb.theory.stage1 import ladder, required_batch
@@ -29,26 +30,6 @@ CHECK_EVERY = 2
 
 PATIENCE = 3
 """A run has not ended after so many times the steps that the drift alone would take."""
-
-
-def draw_tasks(options: Arguments) -> Task:
-    """Tasks with mu uniform or drawn within Assumption 2.1(b); P and mu do not depend on T."""
-    uniform = torch.full((options.states,), 1 / options.states, dtype=torch.float64)
-    stationary = {"uniform": uniform, "drawn": None}[options.stationary]
-    return Task.stack(
-        [
-            Task.sample(
-                options.states,
-                options.length,
-                options.sparsity,
-                derive(options.seed, "task", replicate),
-                sampler="balanced",
-                concentration=options.concentration,
-                stationary=stationary,
-            )
-            for replicate in range(options.replicates)
-        ]
-    )
 
 
 def steps_of_drift(task: Task, rate: float, level: float) -> int:
@@ -104,51 +85,35 @@ def advance(
         return bool(ended.any())
 
     step = train(model, preconditioned(tasks, model, rate), stream, steps, batch, observe)
-    if step == steps.stop:
-        observe(step)
     return step, ended, positive
 
 
-def main(options: Arguments) -> None:
+@job
+def runs_of_stage1(settings: Stage1Alone, runs: Output, device: torch.device) -> None:
     """Run every eta and batch, and write."""
-    tasks = draw_tasks(options).to(set_up(options))
-    level = 1 / (options.sparsity * options.states)
+    drawing = Tasks.of(settings, sampler="balanced", weights="uniform")
+    uniform = torch.full((settings.states,), 1 / settings.states, dtype=torch.float64)
+    prescribed = [uniform] * settings.replicates if settings.stationary == "uniform" else None
+    task = Task.draw(drawing, prescribed).to(device)
+    level = 1 / (settings.sparsity * settings.states)
     frames = []
-    for rate in options.rates:
-        centre = required_batch(tasks, rate)
-        for batch in ladder(centre, options.halvings, options.doublings):
-            names = options.stationary, options.length, f"{rate:g}", batch
+    for rate in settings.rates:
+        centre = required_batch(task, rate)
+        for batch in ladder(centre, settings.halvings, settings.doublings):
+            names = settings.stationary, settings.length, f"{rate:g}", batch
             seeds = [
-                derive(options.seed, "stage1", *names, replicate)
-                for replicate in range(options.replicates)
+                derive(settings.seed, "stage1", *names, replicate)
+                for replicate in range(settings.replicates)
             ]
-            outcome = stage1(tasks, seeds, rate, batch, level)
+            outcome = stage1(task, seeds, rate, batch, level)
             frame = pd.DataFrame(outcome, columns=["right", "reached", "steps"])
-            frame["probability"] = norm.cdf(boost_signal_to_noise(tasks, batch, rate).cpu())
-            frame["replicate"] = range(options.replicates)
+            frame["probability"] = norm.cdf(boost_signal_to_noise(task, batch, rate).cpu())
+            frame["replicate"] = range(settings.replicates)
             frames.append(frame.assign(rate=rate, batch=batch, predicted=centre))
-    frame = pd.concat(frames).assign(stationary=options.stationary, length=options.length)
-    setting = {
-        "states": options.states,
-        "sparsity": options.sparsity,
-        "concentration": options.concentration,
-        "replicates": options.replicates,
-        "level": level,
-    }
-    tables.write(frame, options.output, STAGE1, setting)
+    frame = pd.concat(frames).assign(stationary=settings.stationary, length=settings.length)
+    setting = settings.model_dump(include={"states", "sparsity", "concentration", "replicates"})
+    tables.write(frame, runs, STAGE1, setting | {"level": level})
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, steps=False)
-    parser.add_argument("--states", type=int, required=True, help="N")
-    parser.add_argument("--length", type=int, required=True, help="T")
-    parser.add_argument("--sparsity", type=int, required=True, help="Q")
-    parser.add_argument("--concentration", type=float, required=True)
-    parser.add_argument("--stationary", choices=["uniform", "drawn"], required=True, help="mu")
-    parser.add_argument("--replicates", type=int, required=True)
-    parser.add_argument("--rates", type=float, nargs="+", required=True, help="eta, one or more")
-    parser.add_argument("--halvings", type=int, required=True, help="batches below the closed form")
-    parser.add_argument("--doublings", type=int, required=True, help="batches above it")
-    parser.add_argument("--threads", type=int, default=1)
-    add_outputs(parser, "output")
-    run(main, parser)
+    runs_of_stage1.main()

@@ -1,15 +1,13 @@
 """From runs of Stage 1 to the batch they need, and to its exponents in T and eta."""
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
 from scb.analysis.tables import EXPONENTS, STAGE1, STAGE1_BATCHES, STAGE1_PROBABILITIES
 from scb.data.seeds import derive
-from scb.experiments.common import Arguments, add_outputs, run
+from scb.experiments.job import Inputs, Output, job
+from scb.settings import Seeded
 from scb.store import tables
 from scb.theory.stage1 import GRID_STEP, exponents, fit
 
@@ -62,23 +60,20 @@ def fit_exponents(batches: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(frames)
 
 
-def main(options: Arguments) -> None:
+@job
+def fit_all(
+    settings: Seeded, runs: Inputs, probabilities: Output, batches: Output, exponents: Output
+) -> None:
     """Fit each setting, then a power law over the settings of one kind of mu."""
-    runs = pd.concat([tables.read(path, STAGE1) for path in options.runs])
-    setting = tables.setting(options.runs[0])
-    counts = count(runs)
-    batches = fit_batches(runs, counts, options.seed)
-    laws = fit_exponents(batches)
-    tables.write(counts, options.probabilities, STAGE1_PROBABILITIES, setting)
-    tables.write(batches.drop(columns="draws"), options.batches, STAGE1_BATCHES, setting)
-    tables.write(laws, options.exponents, EXPONENTS, setting)
+    every = pd.concat([tables.read(path, STAGE1) for path in runs])
+    setting = tables.setting(runs[0])
+    counts = count(every)
+    required = fit_batches(every, counts, settings.seed)
+    laws = fit_exponents(required)
+    tables.write(counts, probabilities, STAGE1_PROBABILITIES, setting)
+    tables.write(required.drop(columns="draws"), batches, STAGE1_BATCHES, setting)
+    tables.write(laws, exponents, EXPONENTS, setting)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--seed", type=int, required=True, help="root of all seeds")
-    parser.add_argument(
-        "--runs", type=Path, nargs="+", required=True, help="of scb.experiments.stage1"
-    )
-    add_outputs(parser, "probabilities", "batches", "exponents")
-    run(main, parser)
+    fit_all.main()

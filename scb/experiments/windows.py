@@ -1,6 +1,5 @@
 """From sweeps over lambda to the window of useful ones, and how it moves."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,14 @@ from scb.analysis.runs import Run
 from scb.analysis.tables import EXPONENTS, PENALTIES, WINDOWS
 from scb.analysis.windows import useful_window
 from scb.data.task import Task
-from scb.experiments.common import Arguments, add_outputs, run
+from scb.experiments.job import Inputs, Output, job
 from scb.learning.tables import CURVES
+from scb.settings import Windows
 from scb.store import tables
 from scb.theory.population import balancing_penalty
 
 NAMES = ["sweep", "replicate"]
-SMALLER_RATE, LARGER_RATE, LARGER_BATCH = "vocabulary_3", "larger_rate", "larger_batch"
+LARGER_RATE, LARGER_BATCH = "larger_rate", "larger_batch"
 
 
 def last_step(curves: Path, boost: Path, sweep: str) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def last_step(curves: Path, boost: Path, sweep: str) -> pd.DataFrame:
     )[PENALTIES.names]
 
 
-def windows(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.DataFrame:
+def windows_of(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.DataFrame:
     """Rows of `WINDOWS` of one sweep."""
     energy = task.transition_energy.numpy()
     balance = balancing_penalty(task, batch, rate).numpy()
@@ -59,14 +59,16 @@ def starts(found: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(start=np.log(kept["low"]))
 
 
-def paired_exponent(found: pd.DataFrame, other: str, factor: float) -> tuple[float, ...]:
-    """Exponent of the low end in a quantity that is ``factor`` times larger in sweep ``other``.
+def paired_exponent(
+    found: pd.DataFrame, varied: str, other: str, factor: float
+) -> tuple[float, ...]:
+    """Exponent of the low end in a quantity that is ``factor`` times as large in sweep ``other``.
 
     Mean over the replicates that have both, with Student's 95% interval, and the same for
     the closed form (its mean).
     """
     kept = starts(found).assign(balance=lambda rows: np.log(rows["balancing"]))
-    sides = (kept[kept["sweep"] == name].set_index("replicate") for name in (SMALLER_RATE, other))
+    sides = (kept[kept["sweep"] == name].set_index("replicate") for name in (varied, other))
     before, after = (side[["start", "balance"]] for side in sides)
     each = ((after - before) / np.log(factor)).dropna()
     mean, count = each["start"].mean(), len(each)
@@ -87,45 +89,38 @@ def energy_exponent(found: pd.DataFrame, sweep: str) -> tuple[float, ...]:
     return law.slope, law.slope - reach, law.slope + reach, closed.slope
 
 
-def main(options: Arguments) -> None:
+@job
+def all_windows(
+    settings: Windows,
+    curves: Inputs,
+    boost: Inputs,
+    tasks: Inputs,
+    ends: Output,
+    windows: Output,
+    exponents: Output,
+) -> None:
     """Read the sweeps, find windows and exponents, and write."""
-    ends, found, settings = [], [], {}
-    files = options.curves, options.boost, options.tasks
-    for sweep, printed, curves, boost, tasks in zip(
-        options.sweeps, options.printed, *files, strict=True
-    ):
-        setting = tables.setting(curves)
+    last, found, read = [], [], {}
+    files = zip(settings.sweeps, settings.printed, curves, boost, tasks, strict=True)
+    for sweep, printed, curve, stage1, task in files:
+        setting = tables.setting(curve)
         (rate,) = {optimizer["rate"] for optimizer in setting["optimizers"].values()}
-        settings[sweep] = {key: setting[key] for key in ("states", "length", "batch", "steps")}
-        settings[sweep] |= {"rate": rate, "printed": printed}
-        ends.append(last_step(curves, boost, sweep))
-        found.append(windows(ends[-1], Task.load(tasks), setting["batch"], rate))
-    ends, found = pd.concat(ends), pd.concat(found)
-    ratio = {
-        "rate": (LARGER_RATE, settings[LARGER_RATE]["rate"] / settings[SMALLER_RATE]["rate"]),
-        "batch": (LARGER_BATCH, settings[LARGER_BATCH]["batch"] / settings[SMALLER_RATE]["batch"]),
-    }
-    rows = [(name, *paired_exponent(found, *pair)) for name, pair in ratio.items()]
-    rows.append(("transition_energy", *energy_exponent(found, SMALLER_RATE)))
+        read[sweep] = {key: setting[key] for key in ("states", "length", "batch", "steps")}
+        read[sweep] |= {"rate": rate, "printed": printed}
+        last.append(last_step(curve, stage1, sweep))
+        found.append(windows_of(last[-1], Task.load(task), setting["batch"], rate))
+    all_ends, all_found = pd.concat(last), pd.concat(found)
+    varied = settings.varied
+    rows = [
+        (name, *paired_exponent(all_found, varied, other, read[other][name] / read[varied][name]))
+        for name, other in (("rate", LARGER_RATE), ("batch", LARGER_BATCH))
+    ]
+    rows.append(("transition_energy", *energy_exponent(all_found, varied)))
     laws = pd.DataFrame(rows, columns=EXPONENTS.names[1:]).assign(subject="low end")
-    tables.write(ends, options.ends, PENALTIES, settings)
-    tables.write(found, options.windows, WINDOWS, settings)
-    tables.write(laws, options.exponents, EXPONENTS, settings)
+    tables.write(all_ends, ends, PENALTIES, read)
+    tables.write(all_found, windows, WINDOWS, read)
+    tables.write(laws, exponents, EXPONENTS, read)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--sweeps", nargs="+", required=True, help="their names")
-    parser.add_argument(
-        "--printed", type=float, nargs="+", required=True, help="of each: lambda of the figures"
-    )
-    for name, what in (
-        ("curves", "of scb.experiments.optimizers, an optimizer for each lambda"),
-        ("boost", "curves of the Stage 1 before"),
-        ("tasks", "ground truths"),
-    ):
-        parser.add_argument(
-            f"--{name}", type=Path, nargs="+", required=True, help=f"of each sweep: {what}"
-        )
-    add_outputs(parser, "ends", "windows", "exponents")
-    run(main, parser)
+    all_windows.main()

@@ -15,7 +15,10 @@ but not strongly anticorrelated ones of large norm.
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +29,9 @@ from scb.learning.algorithm import sparsify, switch_threshold
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import Optimizer, Rate, preconditioned
+from scb.store import tables
 from scb.theory.population import ValueMoments
+from scb.theory.tables import PRETRAINED
 
 
 def correlated(task: Task, other: Tensor, correlation: float) -> Tensor:
@@ -114,6 +119,30 @@ class Conditions:
             overlap_ratio=kappa / floor,
             correlation=torch.where(nothing, 0.0, kappa / torch.where(nothing, 1.0, scale)),
         )
+
+
+def read_pretrained(path: Path, tasks: Task) -> tuple[Tensor, dict[str, Any]]:
+    """Learned V, (C, R, N, N), of a table of `PRETRAINED`, and what to report of it.
+
+    There may be more pretrained replicates than tasks: the first are taken. Reported are the
+    correlations asked for, the least and the largest that V has with P, and ``kappa / |mu|^2``.
+    """
+    frame = tables.read(path, PRETRAINED)
+    replicates, states = tasks.stationary.shape
+    frame = frame[frame["replicate"] < replicates].sort_values(["replicate", "state"])
+    correlations = tables.setting(path)["correlations"]
+    parts = [frame[frame["correlation"] == correlation] for correlation in correlations]
+    if any(len(part) != replicates * states for part in parts):
+        raise ValueError(f"{path}: not pretrained for the states and replicates of the tasks")
+    stacked = np.stack([np.stack(part["value"].to_list()) for part in parts])
+    value = torch.from_numpy(stacked).reshape(-1, replicates, states, states).mT
+    drift = ((value @ tasks.stationary[..., None]).squeeze(-1) - tasks.stationary).abs().max()
+    if drift > 1e-4:
+        raise ValueError(f"{path}: pretrained with another mu than that of the tasks")
+    reported = {"correlations": correlations}
+    for name in ("learned", "overlap_ratio"):
+        reported[name] = [[float(part[name].min()), float(part[name].max())] for part in parts]
+    return value, reported
 
 
 def start_value(task: Task, pretrained: Tensor, mixing: float) -> Tensor:
