@@ -1,21 +1,24 @@
 """The command line: ``python -m scb train`` takes one setting from its tasks to a plot.
 
-It runs the modules of the pipeline's rules one after the other, so its numbers are those
-of the pipeline at the same setting.
+It calls the jobs of the pipeline's rules one after the other, so its numbers are those of the
+pipeline at the same setting. ``python -m scb verify`` compares results with published ones.
 """
 
 import argparse
 import json
-import math
 import os
+import re
 import reprlib
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from scb.faults import find_faults
+from scb.settings import Comparison, Stage1, Tasks, Training
 
 if TYPE_CHECKING:
     from scb.data.task import Task
@@ -26,44 +29,55 @@ TABLES = ("tasks", "curves", "states")
 FILES = (*(f"{name}.parquet" for name in TABLES), "overview.pdf", "overview.png", "provenance.json")
 """All that `train` writes."""
 
-LARGEST = 2 * 10**8
-"""Numbers in a model or a batch of all replicates, as the pipeline allows: 800 MB."""
+OPTIONS = ("seed", "replicates", "log_interval", "states", "length", "sparsity", "batch", "steps")
+"""Options of `train` that are keys of a section of ``training``."""
+
+KINDS = ("proximal", "sgd")
+"""Optimizers of `train`, each of the kind that it is named after."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status, 1 after one line on what went wrong."""
     parser = _Parser(prog="python -m scb", description="Sparse contextual bigrams, replicated.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    command = commands.add_parser(
+    train_command = commands.add_parser(
         "train",
         help="train one setting: tables and a plot",
         description=f"{train.__doc__} Defaults in parentheses.",
         allow_abbrev=False,
     )
-    _add_options(command)
+    _add_options(train_command)
+    train_command.set_defaults(run=partial(_train, train_command))
+    verify_command = commands.add_parser(
+        "verify", help="compare results with published ones", allow_abbrev=False
+    )
+    verify_command.add_argument("results", type=Path, help="folder of results")
+    verify_command.add_argument("against", type=Path, help="folder of the tables to compare with")
+    verify_command.set_defaults(run=_verify)
     options = parser.parse_args(argv)
-    if options.sparsity >= options.length:  # as in workflow/settings.py
-        command.error(
-            f"argument --sparsity: {options.sparsity} is not below --length, {options.length}"
-        )
-    if options.boost_steps > options.steps:
-        command.error(
-            f"argument --boost-steps: {options.boost_steps} is above --steps, {options.steps}"
-        )
-    states, replicates = options.states, options.replicates
-    for name, other in (("length", states + options.length), ("batch", options.batch)):
-        if (numbers := replicates * states * other) > LARGEST:
-            command.error(
-                f"--replicates {replicates}, --states {states} and --{name} "
-                f"{getattr(options, name)} make {numbers:,} numbers, above {LARGEST:,}"
-            )
+    run: Callable[[Namespace], int] = options.run
+    return run(options)
+
+
+def _verify(options: Namespace) -> int:
+    from scb.analysis.verify import verify  # not at the top: imports pandas
+
+    return verify(options.results, options.against)
+
+
+def _train(command: "_Parser", options: Namespace) -> int:
+    # Rates that a closed form gives are not known yet.
+    for fault in find_faults(_section(options, 1.0, 1.0, 0.0), Training):
+        key, said = fault.split(" ", 1)
+        option = re.sub(r"optimizers\.\w+\.", "", key)
+        command.error(f"--{re.sub('[._]', '-', option)} {said}")
     try:
         train(options)
     except (ValueError, OSError) as error:
         print(f"{command.prog}: {error}", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
-        from scb.experiments.common import is_lack_of_memory  # not at the top: imports torch
+        from scb.experiments.job import is_lack_of_memory
 
         if not is_lack_of_memory(error):
             raise
@@ -82,50 +96,53 @@ def train(options: Namespace) -> None:
     import pandas as pd
 
     from scb.data.task import Task
-    from scb.experiments import boost, common, optimizers, tasks
+    from scb.experiments import boost, job, optimizers, tasks
     from scb.figures import overview, style
-    from scb.store import provenance, tables
+    from scb.learning.tables import CURVES
+    from scb.store import provenance
+    from scb.store.tables import read, setting, write
 
     started = provenance.now()
-    device = common.resolve_device(options.device)
+    device = job.set_up(options.device, options.threads)
     folder: Path = options.output
     for name in FILES:
         if (folder / name).is_dir():
             raise IsADirectoryError(f"{folder / name} is a folder, and would be a file")
     folder.mkdir(parents=True, exist_ok=True)
 
-    def run(module: Any, names: str, *words: object, **files: Path) -> None:
-        same = {name: getattr(options, name.replace("-", "_")) for name in names.split()}
-        paths = {name.replace("_", "-"): path for name, path in files.items()}
-        pairs = [(f"--{name}", value) for name, value in (same | paths).items()]
-        line = [str(word) for word in (*chain.from_iterable(pairs), *words)]
-        module.main(module.command_line().parse_args(line))
-
     # Moved last: a run that fails leaves nothing, and the files of an earlier one as they were.
     with TemporaryDirectory(prefix=".", dir=folder) as scratch:
         part = {name: Path(scratch, f"{name}.parquet") for name in (*TABLES, "boost", "state")}
-        run(tasks, "seed states length sparsity replicates", output=part["tasks"])
-        boost_rate, rate, penalty = _rates(options, Task.load(part["tasks"]))
-        training = "seed batch log-interval device threads"
-        files = {"tasks": part["tasks"], "state": part["state"]}
-        steps = "--steps", options.boost_steps, "--rate", boost_rate
-        run(boost, training, *steps, **files, curves=part["boost"])
-        rules = {"proximal": (rate, penalty, 1), "sgd": (rate, 0, 0)}  # 1: threshold first
-        chosen = [("--optimizer", name, *rules[name]) for name in dict.fromkeys(options.optimizer)]
-        files |= {"curves": part["curves"], "state_output": part["states"]}
-        run(optimizers, f"{training} steps", *chain.from_iterable(chosen), **files)
+        given = Training.model_validate(_section(options, 1.0, 1.0, 0.0))
+        tasks.draw_tasks(Tasks.of(given), tasks=part["tasks"])
+        rates = _rates(options, Task.load(part["tasks"]))
+        section = Training.model_validate(_section(options, *rates))
+        boost.boost(
+            Stage1.of(section),
+            tasks=part["tasks"],
+            curves=part["boost"],
+            state=part["state"],
+            device=device,
+        )
+        optimizers.compare(
+            Comparison.of(section),
+            tasks=part["tasks"],
+            state=part["state"],
+            curves=part["curves"],
+            states=part["states"],
+            device=device,
+        )
 
-        curves = [tables.read(part[name], CURVES) for name in ("boost", "curves")]
-        setting = tables.setting(part["curves"])
-        tables.write(pd.concat(curves), part["curves"], CURVES, setting)
+        said = setting(part["curves"])
+        curves = pd.concat(read(part[name], CURVES) for name in ("boost", "curves"))
+        write(curves, part["curves"], CURVES, said)
         style.save(overview.draw(part["curves"]), Path(scratch, "overview.pdf"))
-        beside = "seed", "replicates", "log_interval"  # decide the result too
         record = Path(scratch, "provenance.json")
         provenance.write(
             record,
-            settings=setting | {name: getattr(options, name) for name in beside},
-            seed=options.seed,
-            device=common.describe(device),
+            settings=section.model_dump(mode="json"),
+            seed=section.seed,
+            device=job.describe(device),
             threads=options.threads,
             inputs=[],
             outputs=[part[name] for name in TABLES],
@@ -139,12 +156,26 @@ def train(options: Namespace) -> None:
         print(folder / name)
 
 
-def _name_outputs_in(folder: Path, record: Path) -> None:
-    """Name the outputs of a provenance by where they will be, not by where they were written."""
-    content = json.loads(record.read_text(encoding="utf-8"))
-    digests = content["outputs"].items()
-    content["outputs"] = {str(folder / Path(path).name): digest for path, digest in digests}
-    record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+def _section(options: Namespace, boost_rate: float, rate: float, penalty: float) -> dict[str, Any]:
+    """The options as a section of ``training``; rates and lambda unless they are given."""
+    given = vars(options)
+    rate = rate if options.rate is None else options.rate
+    penalty = penalty if options.penalty is None else options.penalty
+    kinds = {
+        "proximal": {"kind": "proximal", "rate": rate, "penalty": penalty},
+        "sgd": {"kind": "sgd", "rate": rate},
+    }
+    return {
+        **{name: given[name] for name in OPTIONS},
+        "sampler": "dirichlet",
+        "concentration": 1.0,
+        "weights": "uniform",
+        "boost": {
+            "steps": options.boost_steps,
+            "rate": boost_rate if options.boost_rate is None else options.boost_rate,
+        },
+        "optimizers": {name: kinds[name] for name in dict.fromkeys(options.optimizer)},
+    }
 
 
 def _rates(options: Namespace, task: "Task") -> tuple[float, float, float]:
@@ -165,6 +196,14 @@ def _rates(options: Namespace, task: "Task") -> tuple[float, float, float]:
     return boost_rate, rate, penalty
 
 
+def _name_outputs_in(folder: Path, record: Path) -> None:
+    """Name the outputs of a provenance by where they will be, not by where they were written."""
+    content = json.loads(record.read_text(encoding="utf-8"))
+    digests = content["outputs"].items()
+    content["outputs"] = {str(folder / Path(path).name): digest for path, digest in digests}
+    record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong on one line, without the usage."""
@@ -172,49 +211,38 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    count, names = _number(int, 1, 2**31 - 1), ("proximal", "sgd")  # the tables hold 32 bits
-    # In single precision far less is 0, and far more infinite.
-    positive, penalty = _number(float, 1e-30, 1e30), _number(float, 0, 1e30)
-
     def add(name: str, default: Any, text: str, **more: Any) -> None:
-        shown = " ".join(default) if isinstance(default, list) else default
+        shown = " ".join(default) if isinstance(default, tuple) else default
         text = text if shown is None else f"{text} ({shown})"
         command.add_argument(f"--{name}", default=default, help=text, **more)
 
-    add("states", 3, "N", type=_number(int, 2, 65536))
-    add("length", 5000, "T", type=count)
-    add("sparsity", 2, "Q", type=count)
-    add("batch", 64, "B, samples per step", type=count)
-    add("steps", 1000, "last step", type=count)
-    add("boost-steps", 400, "last step of Stage 1", type=count)
+    integer, number = _of(int, "an integer"), _of(float, "a number")
+    add("states", 3, "N", type=integer)
+    add("length", 5000, "T", type=integer)
+    add("sparsity", 2, "Q", type=integer)
+    add("batch", 64, "B, samples per step", type=integer)
+    add("steps", 1000, "last step", type=integer)
+    add("boost-steps", 400, "last step of Stage 1", type=integer)
     closed = "from a closed form of scb.theory.population"
-    add("boost-rate", None, f"eta of Stage 1; unless given, {closed}", type=positive)
-    add("rate", None, "eta after Stage 1; unless given, half of it", type=positive)
-    add("penalty", None, f"lambda of proximal; unless given, {closed}", type=penalty)
-    add("optimizer", list(names), "after Stage 1, one or both", nargs="+", choices=names)
-    add("replicates", 8, "independent tasks and streams", type=count)
-    add("seed", 0, "root of all seeds", type=_number(int, 0, 2**63 - 1))
-    add("log-interval", 10, "steps between two points of a curve", type=count)
+    add("boost-rate", None, f"eta of Stage 1; unless given, {closed}", type=number)
+    add("rate", None, "eta after Stage 1; unless given, half of it", type=number)
+    add("penalty", None, f"lambda of proximal; unless given, {closed}", type=number)
+    add("optimizer", KINDS, "after Stage 1, one or both", nargs="+", choices=KINDS)
+    add("replicates", 8, "independent tasks and streams", type=integer)
+    add("seed", 0, "root of all seeds", type=integer)
+    add("log-interval", 10, "steps between two points of a curve", type=integer)
     add("device", "auto", "auto, cpu, cuda or cuda:NUMBER")
-    add("threads", 1, "of the CPU", type=count)
+    add("threads", 1, "of the CPU", type=integer)
     add("output", Path("results/train"), "folder, made if need be", type=Path)
 
 
-def _number(
-    kind: type[int] | type[float], least: float, most: float = math.inf
-) -> Callable[[str], float]:
-    """A type for argparse: a finite number from ``least`` to ``most``."""
-    noun = "an integer" if kind is int else "a number"
-    bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+def _of(kind: type[int] | type[float], said: str) -> Callable[[str], float]:
+    """A type for argparse; bounds are those of `scb.settings.Training`."""
 
     def parse(text: str) -> float:
         try:
-            number = kind(text)
+            return kind(text)
         except ValueError:
-            number = math.nan
-        # No math.isfinite: an integer of 400 digits overflows it.
-        if not (least <= number <= most and number < math.inf):
-            raise ArgumentTypeError(f"{reprlib.repr(text)} is not {noun} {bounds}")
-        return number
+            raise ArgumentTypeError(f"{reprlib.repr(text)} is not {said}") from None
 
     return parse

@@ -42,7 +42,7 @@ def _pattern(pattern: str, said: str) -> AfterValidator:
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise PydanticCustomError("wrong", f"it must be {said}")  # type: ignore[arg-type]
+            raise PydanticCustomError("wrong", f"it must be {said}")
         return text
 
     return AfterValidator(check)
@@ -114,6 +114,15 @@ class Model(BaseModel):
         if faults := list(self.relations()):
             raise PydanticCustomError("relation", "related", {"faults": faults})
         return self
+
+
+class Section(Model):
+    """A section that is as large as its jobs."""
+
+    def relations(self) -> Iterator[Fault]:
+        """A job holds it in memory."""
+        yield from super().relations()
+        yield from _too_large(self)
 
 
 # --- Tasks, Stage 1 and the optimizers after it: what jobs read, then the section of it all ---
@@ -204,7 +213,7 @@ class Variant(Stage1, Comparison):
     """What both read, where one job does both."""
 
 
-class Training(Tasks, Variant):
+class Training(Section, Tasks, Variant):
     """A setting that trains; without optimizers, Stage 1 is all."""
 
     steps: Count = 1  # only optimizers need it
@@ -228,7 +237,7 @@ class Attending(Model):
     logit_rate: Rate  # Adam's, of the softmax model's logits
 
 
-class Attention(Tasks, Attending):
+class Attention(Section, Tasks, Attending):
     """Figure 2: a linear and a softmax transformer on one ground truth."""
 
 
@@ -260,7 +269,7 @@ class Checking(Particles):
     trained: Count  # replicates trained; all are simulated
 
 
-class Simulation(Tasks, Simulating):
+class Simulation(Section, Tasks, Simulating):
     """Stages 1 and 2 at a T that no training reaches."""
 
     def relations(self) -> Iterator[Fault]:
@@ -270,7 +279,7 @@ class Simulation(Tasks, Simulating):
         yield from _followed(self)
 
 
-class Check(Tasks, Checking):
+class Check(Section, Tasks, Checking):
     """The check of the simulation."""
 
     def relations(self) -> Iterator[Fault]:
@@ -335,7 +344,7 @@ class Finetuning(Scratching):
     mixing: float
 
 
-class Transfer(Model):
+class Transfer(Section):
     """Transfer against training from scratch."""
 
     seed: Seed
@@ -357,6 +366,7 @@ class Transfer(Model):
 
     def relations(self) -> Iterator[Fault]:
         """Lists of equal length, and a pattern that fits every T."""
+        yield from super().relations()
         lengths, counts = list(self.lengths), list(self.replicates_at)
         if len(counts) != len(lengths):
             said = f"it must have an entry for each of {{at}}lengths, {lengths}"
@@ -417,7 +427,7 @@ class Stage1Alone(Laddered):
     rates: Rates
 
 
-class Stage1Samples(Laddered):
+class Stage1Samples(Section, Laddered):
     """How many samples a step Stage 1 needs, for two kinds of mu."""
 
     # The steps are in proportion to the inverse.
@@ -428,6 +438,7 @@ class Stage1Samples(Laddered):
 
     def relations(self) -> Iterator[Fault]:
         """Two rates, and a pattern that fits every T."""
+        yield from super().relations()
         if self.larger_rate == self.rate:
             yield Fault("larger_rate", self.larger_rate, "it must differ from {at}rate")
         for name, lengths in (("uniform", self.uniform), ("drawn", self.drawn)):
@@ -496,7 +507,7 @@ class Variants(Model):
 # --- The second paper ---
 
 
-class Recall(Model):
+class Recall(Section):
     """A setting of multi-query associative recall."""
 
     vocabulary: Count  # V
@@ -513,6 +524,7 @@ class Recall(Model):
 
     def relations(self) -> Iterator[Fault]:
         """Sequences that exist, and enough of them for three splits."""
+        yield from super().relations()
         length, pairs, vocabulary = self.length, self.pairs, self.vocabulary
         if length < 4 * pairs:
             yield Fault("length", length, f"it must be at least 4 {{at}}pairs, {4 * pairs}")
@@ -657,10 +669,11 @@ class Settings(Model):
         """The settings, with the defaults in each section that does not set them for itself."""
         if not isinstance(config, Mapping):
             return config
-        sampling = config.get("tasks") if isinstance(config.get("tasks"), Mapping) else {}
+        sampling: Any = config.get("tasks")
+        sampling = sampling if isinstance(sampling, Mapping) else {}
         top = {key: config[key] for key in DEFAULTS if key in config} | dict(sampling)
 
-        def fill(section: Any, model: type[Model]) -> Any:
+        def fill(section: Any, model: Any) -> Any:
             if not isinstance(section, Mapping):
                 return section
             return {key: top[key] for key in model.model_fields if key in top} | dict(section)
@@ -675,7 +688,7 @@ class Settings(Model):
         return filled
 
     def relations(self) -> Iterator[Fault]:
-        """Names of settings that are there, and sizes that a job can hold."""
+        """Names of settings that are there."""
         taken = {*Settings.model_fields, "logs", "benchmarks"}
         for kind in ("training", "simulation"):
             for name in look_up(self, kind):
@@ -683,28 +696,20 @@ class Settings(Model):
                     yield Fault(f"{kind}.{name}", name, "this name is taken by another section")
                 taken.add(name)
         for place, kind in _NAMED.items():
-            names = look_up(self, place)
-            names = (names,) if isinstance(names, str) else names
+            named = look_up(self, place)
+            names = (named,) if isinstance(named, str) else named
             yield from _unknown(place, names, look_up(self, kind), kind)
-            drawn = look_up(self, place.rpartition(".")[0])
-            if isinstance(drawn, Curves | Rows):
-                for name in set(names) & set(self.training):
-                    yield from _unknown(
-                        f"{place.rpartition('.')[0]}.optimizers",
-                        drawn.optimizers,
-                        self.training[name].optimizers,
-                        f"training.{name}.optimizers",
-                    )
-        for key, section in self.sections():
-            yield from _too_large(key, section)
-
-    def sections(self) -> Iterator[tuple[str, Model]]:
-        """All sections that have a size, with their dotted keys."""
-        for kind in ("training", "simulation", "rebased.recall"):
-            for name, section in look_up(self, kind).items():
-                yield f"{kind}.{name}", section
-        for name in ("check", "attention", "transfer", "stage1_samples"):
-            yield name, look_up(self, name)
+            drawn = getattr(look_up(self, place.rpartition(".")[0]), "optimizers", ())
+            for name in names:
+                if kind == "training" and name in self.training:
+                    known = self.training[name].optimizers
+                    where = f"training.{name}.optimizers"
+                    key = f"{place.rpartition('.')[0]}.optimizers"
+                    yield from _unknown(key, drawn, known, where)
+                    for optimizer in _JUDGED.get(place, ()):
+                        if optimizer not in known:
+                            said = f"it must have an optimizer named {optimizer}"
+                            yield Fault(place, name, said)
 
 
 _NAMED = {
@@ -720,6 +725,14 @@ _NAMED = {
     "draw.fig6_simulation.sections": "simulation",
 }
 """Where settings are named, and of which kind they are."""
+
+
+_JUDGED = {
+    "claims.convergence": ("proximal", "proximal_large", "sgd"),
+    "claims.vocabulary": ("proximal", "sgd"),
+    "regularization.sections": ("proximal",),
+}
+"""The optimizers that claims and sweeps know by name."""
 
 
 def look_up(settings: Any, key: str) -> Any:
@@ -753,7 +766,7 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -
             yield Fault(key, name, f"it must be one of {where}: {', '.join(known) or 'none'}")
 
 
-def _too_large(at: str, section: Model) -> Iterator[Fault]:
+def _too_large(section: Model) -> Iterator[Fault]:
     """What of an experiment does not fit the memory of a job."""
     own = section.model_dump()
     recall = isinstance(section, Recall)
@@ -766,7 +779,7 @@ def _too_large(at: str, section: Model) -> Iterator[Fault]:
                 f"with the other sizes and replicates it makes {size:.1e} numbers, which must be "
                 f"at most {most:.0e}"
             )
-            yield Fault(f"{at}.{key}", look_up(own, key), said)
+            yield Fault(key, look_up(own, key), said)
             return  # the others may be right without it
 
 

@@ -94,8 +94,8 @@ class Job(Generic[P]):
             device, threads = options.pop("device", "cpu"), options.pop("threads")
             record = options.pop("provenance")
             own = {"device": set_up(device, threads), "threads": threads} if self._asked else {}
-            used: Any = options | {name: own[name] for name in self._asked}
-            self(**used)
+            call: Callable[..., None] = self
+            call(**options, **{name: own[name] for name in self._asked})
             if record is not None:
                 self._write_provenance(record, options, own.get("device"), threads, started)
         except (ValueError, OSError) as error:
@@ -171,6 +171,8 @@ def is_lack_of_memory(error: Exception) -> bool:
 
 def set_up(device: str, threads: int) -> "torch.device":
     """Give all threads to the kernels, one to torch, and resolve the device."""
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; it must be at least 1")
     import torch  # not at the top: what only reads tables does not need it
 
     from scb.kernels import cpu

@@ -230,7 +230,9 @@ def _launch(
         kernel[grid](*arguments, step, *stream.key, law, law.shape[-1], **sizes, num_warps=1)
 
 
-def heads(stream: Stream, step: int | Tensor, first: int, size: int) -> tuple[Tensor, ...]:
+def heads(
+    stream: Stream, step: int | Tensor, first: int, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, targets and sources of samples, each (R, B), int64; see `scb.data.stream.Batch`."""
     replicates = len(stream.seeds)
     heads = torch.empty(3, replicates, size, dtype=torch.int64, device=stream.device)

@@ -44,7 +44,7 @@ def build_optimizers(
     model : Parameters of G conditions
     specs : sequence of G
     """
-    found = []
+    found: list[torch.optim.Optimizer] = []
     for build, group in groupby(range(len(specs)), key=lambda place: KINDS[specs[place].kind]):
         places = list(group)
         some = [specs[place] for place in places]
@@ -184,9 +184,13 @@ class Optimizer(torch.optim.Optimizer):
         """Torch wraps `step` in its profiler and hooks, which take longer than our steps."""
         self._zero_grad_profile_name = ""
 
+    @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step from the parameters' ``.grad``."""
-        raise NotImplementedError
+        self.update()
+
+    def update(self) -> None:
+        """What a step does."""
 
 
 class Part(Optimizer):
@@ -210,7 +214,7 @@ class Part(Optimizer):
         super().__init__([self.value, self.columns], {})
         self._optimizers = build(task, self, specs)
 
-    def step(self, closure: None = None) -> None:
+    def update(self) -> None:
         """One step of each of them."""
         for mine, whole in zip((self.value, self.columns), self._whole, strict=True):
             assert whole.grad is not None
@@ -239,8 +243,7 @@ class ValueGradient(Optimizer):
         self._preconditioner = _preconditioner(stationary.to(value))
         super().__init__([value], {"lr": _per_matrix("rate", rate, value)})
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def update(self) -> None:
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (value,) = group["params"]
@@ -279,8 +282,7 @@ class ProximalGradient(Optimizer):
         threshold = _per_matrix("penalty", penalty, columns, positive=False)
         super().__init__([columns], {"lr": lr, "penalty": threshold})
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def update(self) -> None:
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (columns,) = group["params"]
@@ -310,8 +312,7 @@ class RawGradient(Optimizer):
     def __init__(self, matrix: nn.Parameter, rate: Rate) -> None:
         super().__init__([matrix], {"lr": _per_matrix("rate", rate, matrix)})
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def update(self) -> None:
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (matrix,) = group["params"]

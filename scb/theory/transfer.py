@@ -218,8 +218,7 @@ class MeanGradient(Optimizer):
         self.mean = torch.zeros_like(parameter, requires_grad=False)
         self._count = 0
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def update(self) -> None:
         """Count the parameter's ``.grad`` in."""
         ((parameter,),) = (group["params"] for group in self.param_groups)
         self._count += 1
