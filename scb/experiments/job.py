@@ -15,6 +15,7 @@ asked for; ``--threads`` and ``--provenance`` each job has. Called from Python, 
 
 import argparse
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ from pydantic import ValidationError
 
 from scb.faults import describe_faults
 from scb.settings import Model
-from scb.store import provenance
+from scb.store import origin, provenance, tables
 
 if TYPE_CHECKING:
     import torch
@@ -77,8 +78,19 @@ class Job(Generic[P]):
         self._asked = hints.keys() & {"device", "threads"}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Do the work."""
-        self._function(*args, **kwargs)
+        """Do the work, once the tables that are read were found to fit each other.
+
+        Raises
+        ------
+        ValueError
+            One line naming what does not belong together: see `scb.store.origin`.
+        """
+        given = inspect.signature(self._function).bind(*args, **kwargs).arguments
+        settings = json.loads(given["settings"].as_json())
+        files = {name: given[name] for name in self.inputs}
+        read = origin.compare(files, tables.origin_of, settings.get("seed"))
+        with origin.made_from(settings, read):
+            self._function(*args, **kwargs)
 
     def main(self, argv: Sequence[str] | None = None) -> None:
         """Run the command line.

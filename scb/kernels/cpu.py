@@ -25,6 +25,7 @@ from torch import Tensor
 
 from scb.data.philox import CONTEXT, HEAD, MULTIPLIERS, WEYL
 from scb.data.stream import Batch, Stream
+from scb.kernels.compiled import compiled
 
 MULTIPLIER_0, MULTIPLIER_2 = map(np.uint64, MULTIPLIERS)
 WEYL_0, WEYL_1 = map(np.uint32, WEYL)
@@ -64,7 +65,7 @@ def _philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
+@compiled()
 def fill(first, sample, step, key, words):
     """Random ``words`` of a sample from block ``first`` on; whole blocks."""
     key0, key1 = key
@@ -78,7 +79,7 @@ def fill(first, sample, step, key, words):
         words[4 * block + 3] = np.uint32(w3)
 
 
-@njit(cache=True)
+@compiled()
 def _draw(words, law, replicate, tokens):
     """The ``tokens`` of a replicate that their words select: see `scb.data.stream.Law`."""
     cuts, table = law.cuts[replicate], law.tables[replicate]
@@ -98,7 +99,7 @@ def _draw(words, law, replicate, tokens):
             tokens[t] = np.searchsorted(thresholds, np.int64(words[t]), side="right")
 
 
-@njit(cache=True)
+@compiled()
 def _generate(tokens, sample, step, law, replicate, words):
     """Fill ``tokens`` (T,) of one sample; ``words`` (4 BLOCKS,) is scratch."""
     for first in range(0, len(tokens), 4 * BLOCKS):
@@ -113,7 +114,7 @@ def _generate(tokens, sample, step, law, replicate, words):
         _draw(words, law, replicate, some)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _heads(start, stop, first, step, keys, vocabulary, patterns, transitions, positions, heads):
     """Rows ``start .. stop - 1`` of the (R B) samples; ``heads`` is (3, R, B)."""
     size = heads.shape[2]
@@ -137,7 +138,7 @@ def _heads(start, stop, first, step, keys, vocabulary, patterns, transitions, po
         heads[2, replicate, row % size] = source
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def _add_up(column, tokens, banks, sums):
     """``sums[n] = sum_t column[t] [tokens[t] = n]``; ``banks`` (BANKS, N) is scratch."""
     banks[:] = 0
@@ -154,7 +155,7 @@ def _add_up(column, tokens, banks, sums):
         sums[n] = total
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _attend(
     start,
     stop,
@@ -192,7 +193,7 @@ def _attend(
             )
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _adjoint(start, stop, weights, queries, tokens, sums):
     """Rows ``start .. stop - 1`` of the (G R, T / POSITIONS) parts of the columns."""
     _, replicates, size, _ = weights.shape
@@ -231,7 +232,7 @@ def _adjoint(start, stop, weights, queries, tokens, sums):
                 at += 1
 
 
-@njit(cache=True)
+@compiled()
 def _by_query(queries, states):
     """Samples sorted by query, (R, B), and where each query's begin, (R, N + 1)."""
     replicates, size = queries.shape
@@ -251,7 +252,7 @@ def _by_query(queries, states):
     return order, starts
 
 
-@njit(cache=True)
+@compiled()
 def _add_up_codes(column, codes, digits, banks, sums):
     """``sums[j, n]`` of the tokens that are digit j of the ``codes``, most significant first.
 
@@ -282,7 +283,7 @@ def _add_up_codes(column, codes, digits, banks, sums):
             total[prefix] = rest
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def _residual(value, sums, target, residual, weights, size):
     """``r = V s - e_o`` and ``w = V^T r / B`` of one sample."""
     states = len(sums)
@@ -300,7 +301,7 @@ def _residual(value, sums, target, residual, weights, size):
         weights[m] /= size
 
 
-@njit(cache=True)
+@compiled()
 def _look_up_codes(weights, digits, codes, table, column):
     """``column[t] += sum_j weights[j, digit j of codes[t]]``; ``table`` (N^m,) is scratch."""
     states = weights.shape[1]
@@ -316,7 +317,7 @@ def _look_up_codes(weights, digits, codes, table, column):
         column[t] += table[codes[t]]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _gradients(
     start,
     stop,
@@ -378,7 +379,7 @@ def _gradients(
                 )
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@compiled(nogil=True, fastmath={"reassoc", "nsz"})
 def _proximal_step(start, stop, columns, gradient, rate, penalty):
     """Rows ``start .. stop - 1`` of the (G R N) columns; fast-math only lets sums be vectors."""
     length = columns.shape[1]
@@ -396,7 +397,7 @@ def _proximal_step(start, stop, columns, gradient, rate, penalty):
             column[t] += shift
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@compiled(nogil=True, fastmath={"reassoc", "nsz"})
 def _moments(start, stop, columns, least, moments):
     """Rows ``start .. stop - 1`` of the (G R N) columns; ``moments`` is (2, G R N), float64."""
     for row in range(start, stop):

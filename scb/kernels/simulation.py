@@ -8,16 +8,16 @@ the tests do, a step would read and write each a dozen times. Nothing here knows
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
+from scb.kernels.compiled import compiled
 from scb.kernels.cpu import BLOCKS, fill
 
 FAST = {"reassoc", "nsz", "contract"}
 """Lets sums be vectors; what is not finite stays so."""
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(nogil=True, fastmath=FAST)
 def _normals(draws, key, step, part):
     """Box and Muller's, of Philox words: ``sqrt(-2 ln u) (cos, sin)(2 pi v)`` of u and v.
 
@@ -71,7 +71,7 @@ def _normals(draws, key, step, part):
             some[i] = normals[i]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(nogil=True, fastmath=FAST)
 def _power_sums(entries, sums):
     """Rows of ``entries`` (rows, M) to ``sums`` (3, rows)."""
     for row in range(len(entries)):
@@ -85,7 +85,7 @@ def _power_sums(entries, sums):
         sums[0, row], sums[1, row], sums[2, row] = second, third, fourth
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(nogil=True, fastmath=FAST)
 def _step_particles(
     entries, draws, means, spread, keep, size, constant, square, shared, penalty, sums
 ):
@@ -118,7 +118,7 @@ def _step_particles(
             sums[condition, row] = total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(nogil=True, fastmath=FAST)
 def _products(deviation, ideal, energy, overlap):
     """Sums over (N, N) of ``deviation`` (G, R, N, N) squared, and times ``ideal`` (R, N, N)."""
     conditions, replicates, states, _ = deviation.shape
@@ -136,7 +136,7 @@ def _products(deviation, ideal, energy, overlap):
                 overlap[condition, replicate] += with_truth
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(nogil=True, fastmath=FAST)
 def _step_value(deviation, ideal, draws, target, root, tilt, keep, gain, size, fixed_size):
     conditions, replicates, states, _ = deviation.shape
     dtype = deviation.dtype.type

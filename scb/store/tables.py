@@ -1,9 +1,12 @@
 """Parquet between the rules: explicit schemas, atomic writes, named faults.
 
 A table is written whole or not at all. Its file metadata carries the *setting* it was
-computed at (N, T, B, rates, ...), so that figures and captions read nothing else.
+computed at (N, T, B, rates, ...), so that figures and captions read nothing else, its *origin*
+(`scb.store.origin`), and a *digest* of all this and of every value. The digest is compared where
+the table is read: a flipped bit, or a setting put beside other values, is an error.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,14 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scb.store import origin
 from scb.store.files import replacing
 
-SETTING = b"setting"
-"""Key of the file metadata under which the setting is kept, as JSON."""
+SETTING, ORIGIN, DIGEST, HEAD = b"setting", b"origin", b"digest", b"head"
+"""Keys of the file metadata: JSON, JSON, the digest of all, and that of the three before it."""
 
 FLOATS, INDICES = pa.list_(pa.float64()), pa.list_(pa.int64())
 
@@ -105,9 +111,15 @@ def write(
     except (pa.ArrowException, ValueError) as fault:
         raise TableError(f"{path}: the frame does not fit the schema: {fault}") from fault
     # Pandas' own metadata names library versions: without it, equal tables are equal files.
-    table = table.replace_schema_metadata({SETTING: json.dumps(dict(setting), sort_keys=True)})
+    told = {
+        SETTING: json.dumps(dict(setting), sort_keys=True).encode(),
+        ORIGIN: json.dumps(origin.current(), sort_keys=True).encode(),
+    }
+    told[DIGEST] = _digest(table, told).encode()
+    told[HEAD] = _head(told)
+    table = table.replace_schema_metadata(told)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read(path: Path, schema: Schema) -> pd.DataFrame:
@@ -130,6 +142,9 @@ def read_arrow(path: Path, schema: Schema) -> pa.Table:
         found = table.schema.field(field.name).type
         if found != field.type:
             raise TableError(f"{path}: column {field.name} is {found}, not {field.type}")
+    told = _metadata(path, table.schema)
+    if _digest(table, told) != told[DIGEST].decode():
+        raise TableError(f"{path}: its values are not those that were written: it is damaged")
     return table.select(columns.names)
 
 
@@ -141,23 +156,81 @@ def setting(path: Path) -> dict[str, Any]:
     TableError
         If the file is missing, truncated or without a setting.
     """
+    return _json(path, SETTING)
+
+
+def origin_of(path: Path) -> dict[str, Any]:
+    """What `scb.store.origin` knew when the table was written, and the table's ``digest``.
+
+    Raises
+    ------
+    TableError
+        As of `setting`.
+    """
+    return _json(path, ORIGIN)
+
+
+def _json(path: Path, key: bytes) -> dict[str, Any]:
     with _opened(path) as file:
-        metadata = file.schema_arrow.metadata or {}
-    if SETTING not in metadata:
-        raise TableError(f"{path}: no setting is stored with the table")
-    found: dict[str, Any] = json.loads(metadata[SETTING])
-    return found
+        told = _metadata(path, file.schema_arrow)
+    found: dict[str, Any] = json.loads(told[key])
+    return found | {"digest": told[DIGEST].decode()} if key == ORIGIN else found
+
+
+def _metadata(path: Path, schema: pa.Schema) -> dict[bytes, bytes]:
+    metadata: dict[bytes, bytes] = schema.metadata or {}
+    for key in (SETTING, ORIGIN, DIGEST, HEAD):
+        if key not in metadata:
+            raise TableError(f"{path}: no {key.decode()} is stored with the table")
+    if metadata[HEAD] != _head(metadata):
+        raise TableError(f"{path}: what it says of itself was not written with it: it is damaged")
+    return metadata
+
+
+def _head(told: Mapping[bytes, bytes]) -> bytes:
+    parts = b"\0".join(told[key] for key in (SETTING, ORIGIN, DIGEST))
+    return hashlib.blake2b(parts, digest_size=16).hexdigest().encode()
+
+
+def _digest(table: pa.Table, told: Mapping[bytes, bytes]) -> str:
+    """Of the setting, the origin, and the name, type and values of every column."""
+    found = hashlib.blake2b(digest_size=16)
+
+    def add(part: bytes) -> None:
+        found.update(len(part).to_bytes(8, "little") + part)
+
+    def add_values(array: pa.Array) -> None:
+        add(np.packbits(array.is_null().to_numpy(zero_copy_only=False)).tobytes())
+        if pa.types.is_list(array.type):
+            add(pc.list_value_length(array).fill_null(0).to_numpy().tobytes())
+            add_values(array.flatten())
+        elif pa.types.is_string(array.type):
+            encoded = array.dictionary_encode()
+            add(encoded.indices.fill_null(0).to_numpy().tobytes())
+            add(json.dumps(encoded.dictionary.to_pylist()).encode())
+        else:
+            filled = array.fill_null(False if pa.types.is_boolean(array.type) else 0)
+            add(filled.to_numpy(zero_copy_only=False).tobytes())
+
+    for part in (told[SETTING], told[ORIGIN]):
+        add(part)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        inner = f"list of {kind.value_type}" if pa.types.is_list(kind) else kind
+        add(f"{name}: {inner}".encode())
+        add_values(column.combine_chunks())
+    return found.hexdigest()
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """The file, open; whatever is wrong with it as a `TableError`."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except FileNotFoundError:
         raise TableError(f"{path}: no such file") from None
-    except (pa.ArrowException, OSError) as fault:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as fault:
         first = str(fault).splitlines()[0]
         raise TableError(f"{path}: not a complete Parquet file: {first}") from fault
 
