@@ -102,7 +102,7 @@ def train(options: Namespace) -> None:
     from scb.store import provenance
     from scb.store.tables import read, setting, write
 
-    started = provenance.now()
+    start = provenance.Start.of([])
     device = job.set_up(options.device, options.threads)
     folder: Path = options.output
     for name in FILES:
@@ -144,9 +144,8 @@ def train(options: Namespace) -> None:
             seed=section.seed,
             device=job.describe(device),
             threads=options.threads,
-            inputs=[],
+            start=start,
             outputs=[part[name] for name in TABLES],
-            started=started,
         )
         _name_outputs_in(folder, record)
         for name in FILES:

@@ -97,7 +97,6 @@ class Job(Generic[P]):
 
         Bad input, a lack of memory and Ctrl-C end in one line and status 1.
         """
-        started = provenance.now()
         module = inspect.getmodule(self._function)
         parser = self._parser(module.__doc__ if module else None)
         options = vars(parser.parse_args(argv))
@@ -105,11 +104,14 @@ class Job(Generic[P]):
             options["settings"] = self._read(options["settings"])
             device, threads = options.pop("device", "cpu"), options.pop("threads")
             record = options.pop("provenance")
+            start = (
+                None if record is None else provenance.Start.of(self._files(options, self.inputs))
+            )
             own = {"device": set_up(device, threads), "threads": threads} if self._asked else {}
             call: Callable[..., None] = self
             call(**options, **{name: own[name] for name in self._asked})
-            if record is not None:
-                self._write_provenance(record, options, own.get("device"), threads, started)
+            if start is not None:
+                self._write_provenance(record, options, own.get("device"), threads, start)
         except (ValueError, OSError) as error:
             sys.exit(f"{parser.prog}: {error}")
         except (MemoryError, RuntimeError) as error:
@@ -149,24 +151,22 @@ class Job(Generic[P]):
         options: dict[str, Any],
         device: "torch.device | None",
         threads: int,
-        started: Any,
+        start: provenance.Start,
     ) -> None:
         settings = options["settings"].model_dump(mode="json")
-
-        def files(names: tuple[str, ...]) -> list[Path]:
-            paths = (options[name] for name in names if options[name] is not None)
-            return [one for path in paths for one in (path if isinstance(path, list) else [path])]
-
         provenance.write(
             path,
             settings=settings,
             seed=settings.get("seed"),
             device="cpu" if device is None else describe(device),
             threads=threads,
-            inputs=files(self.inputs),
-            outputs=files(self.outputs),
-            started=started,
+            start=start,
+            outputs=self._files(options, self.outputs),
         )
+
+    def _files(self, options: dict[str, Any], names: tuple[str, ...]) -> list[Path]:
+        paths = (options[name] for name in names if options[name] is not None)
+        return [one for path in paths for one in (path if isinstance(path, list) else [path])]
 
 
 def job(function: Callable[P, None]) -> Job[P]:

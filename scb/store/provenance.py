@@ -6,17 +6,22 @@ state of the repository) stands here, with the digests that tie the file to its 
 
 import hashlib
 import json
+import os
 import platform
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from scb.store.files import replacing
+
+PACKAGE = Path(__file__).parents[1]
+"""The code that jobs run."""
 
 PACKAGES = ("torch", "numpy", "numba", "triton", "pandas", "pyarrow", "snakemake")
 """Whose versions are recorded, where they are installed."""
@@ -27,6 +32,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True)
+class Start:
+    """What was there when a job began: so an edit during the job is not taken for its code."""
+
+    time: datetime
+    git: dict[str, Any] | None
+    inputs: dict[str, str]
+
+    @classmethod
+    def of(cls, inputs: Sequence[Path]) -> "Start":
+        """Now, before any work."""
+        return cls(now(), repository(PACKAGE), _digests(inputs))
+
+
 def write(
     path: Path,
     *,
@@ -34,40 +53,44 @@ def write(
     seed: int | None,
     device: str,
     threads: int,
-    inputs: Sequence[Path],
+    start: Start,
     outputs: Sequence[Path],
-    started: datetime,
 ) -> None:
-    """Write the provenance of ``outputs`` atomically; they must be there already.
+    """Write the provenance of a job that has just ended.
 
     Parameters
     ----------
     path : Path
         Written as JSON.
     settings : mapping
-        What decides the outputs besides ``inputs``; kept with its digest.
+        What decides the outputs besides the inputs; kept with its digest.
     seed : int or None
         Root of all seeds; None where nothing is drawn.
     device, threads : str, int
         What it was computed on; neither is a setting.
-    inputs, outputs : sequence of files
-        Each is kept with its SHA-256, so that a chain of results can be verified.
-    started : datetime
-        The end is the time of the call.
+    start : Start
+        The end is the time of the call. What has changed since is reported.
+    outputs : sequence of files
+        Each is kept with its SHA-256, as the inputs are, so that chains of results can be verified.
     """
+    changed = [name for name, old in start.inputs.items() if _digests([Path(name)])[name] != old]
+    if repository(PACKAGE) != start.git:
+        changed.append("git")
     record = {
         "outputs": _digests(outputs),
-        "inputs": _digests(inputs),
+        "inputs": start.inputs,
         "settings": dict(settings),
         "settings_sha256": digest(settings),
         "seed": seed,
         "device": device,
         "threads": threads,
-        "started": started.isoformat(timespec="seconds"),
+        "started": start.time.isoformat(timespec="seconds"),
         "ended": now().isoformat(timespec="seconds"),
-        "git": repository(Path(__file__).parent),
+        "git": start.git,
+        "changed_meanwhile": changed,
         "versions": versions(),
         "platform": platform.platform(),
+        "processor": processor(),
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
     }
     with replacing(path) as temporary:
@@ -93,12 +116,17 @@ def versions() -> dict[str, str]:
 def repository(folder: Path) -> dict[str, Any] | None:
     """Commit of the code in ``folder``, and whether the code differs from it.
 
-    None where the folder is not tracked by git, or where there is no git.
+    None where the folder is not tracked by git, or where there is no git; the ``fault`` where
+    git refuses to say, as of a folder that belongs to somebody else.
     """
+    # Variables such as GIT_DIR would speak of another repository.
+    environment = {key: word for key, word in os.environ.items() if not key.startswith("GIT_")}
+    environment["LC_ALL"] = "C"
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        return run.stdout.strip()
 
     try:
         # A package installed into somebody else's repository is not of that repository.
@@ -108,8 +136,36 @@ def repository(folder: Path) -> dict[str, Any] | None:
             "commit": git("rev-parse", "HEAD"),
             "dirty": bool(git("status", "--porcelain", "--", ".")),
         }
-    except (OSError, subprocess.CalledProcessError):
+    except subprocess.CalledProcessError as error:
+        fault = str(error.stderr).strip().partition("\n")[0]
+        return None if "not a git repository" in fault else {"fault": fault}
+    except OSError:
         return None
+
+
+def processor() -> dict[str, Any]:
+    """What decides the last digits of floats: the kind of CPU, and what uses its features."""
+    found: dict[str, Any] = {"machine": platform.machine(), "features": _features()}
+    if llvm := sys.modules.get("llvmlite.binding"):  # what Numba compiles for
+        found["numba_target"] = llvm.get_host_cpu_name()
+    if torch := sys.modules.get("torch"):
+        found["torch_capability"] = torch.backends.cpu.get_cpu_capability()
+    if numpy := sys.modules.get("numpy"):
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        found["blas"] = f"{blas['name']} {blas['version']}"
+    return found
+
+
+def _features() -> list[str]:
+    """Vector instructions, as Linux names them; of other systems none are known."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    flags = {
+        flag for line in text.splitlines() if line.startswith("flags") for flag in line.split()
+    }
+    return sorted(flag for flag in flags if flag.startswith(("sse4", "avx", "fma", "amx", "asimd")))
 
 
 def _digests(paths: Sequence[Path]) -> dict[str, str]:
