@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -25,9 +25,22 @@ def find_faults(config: Mapping[str, Any], model: type[Model] = Settings) -> lis
     return []
 
 
-def describe_faults(error: ValidationError) -> str:
-    """Faults of a job's settings, on one line."""
-    return "; ".join(line for one in error.errors() for line in _explain(one, {}, Model))
+M = TypeVar("M", bound=Model)
+
+
+def read_settings(model: type[M], text: str) -> M:
+    """A job's or figure's settings, from JSON.
+
+    Raises
+    ------
+    ValueError
+        One line naming the keys at fault.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        lines = (line for one in error.errors() for line in _explain(one, {}, model))
+        raise ValueError(f"argument --settings: {'; '.join(lines)}") from None
 
 
 _TYPES = {

@@ -1,6 +1,7 @@
 """Shared small tasks and streams."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -43,6 +44,24 @@ def make_stream():
         return Stream(task, seeds)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def call():
+    """Run a job's command line in this process: ``call(job, settings, folder, curves="c", ...)``.
+
+    Files are named without their folder and ``.parquet``; several of them in a list. Other words
+    follow the settings.
+    """
+
+    def call(job, settings, folder: Path, *words: str, **files: str | list[str]) -> None:
+        argv = ["--settings", settings.as_json(), *words]
+        for name, stems in files.items():
+            stems = [stems] if isinstance(stems, str) else stems
+            argv += [f"--{name}", *(str(folder / f"{stem}.parquet") for stem in stems)]
+        job.main(argv)
+
+    return call
 
 
 @pytest.fixture

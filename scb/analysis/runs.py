@@ -1,7 +1,7 @@
 """Tables of a run as values of replicates and steps.
 
 No replicate is ever left out. Those whose Stage 1 ended on the paper's side of the sign
-symmetry are named (the side is decided before the optimisers part, so that their
+symmetry are named (the side is decided before the optimizers part, so that their
 comparison stays paired), and a run that diverged counts with the worst value there is
 from that step on.
 """
@@ -30,7 +30,7 @@ def worst(metric: str) -> float:
 
 @dataclass(frozen=True)
 class Run:
-    """Curves of all optimisers and replicates of one experiment, Stage 1 included.
+    """Curves of all optimizers and replicates of one experiment, Stage 1 included.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Run:
 
     @classmethod
     def read(cls, *paths: Path) -> "Run":
-        """Read one table of curves, or Stage 1 and the optimisers after it.
+        """Read one table of curves, or Stage 1 and the optimizers after it.
 
         Raises
         ------
@@ -62,7 +62,8 @@ class Run:
                 raise TableError(f"{path}: its replicates are not those of {paths[0]}")
         frame = pd.concat(frames, ignore_index=True)
         for prefix in ("", "normalised_"):
-            frame[f"{prefix}excess_loss"] = frame[f"{prefix}test_loss"] - frame["bayes_loss"]
+            if (loss := f"{prefix}test_loss") in frame:
+                frame[f"{prefix}excess_loss"] = frame[loss] - frame["bayes_loss"]
         setting = {key: entry for path in paths for key, entry in tables.setting(path).items()}
         return cls(paths[-1], frame, setting)
 
@@ -83,18 +84,18 @@ class Run:
         return sorted(set(self.frame["optimizer"]))
 
     @cached_property
-    def aligned(self) -> list[int]:
-        """Replicates whose Stage 1 ended with both signals positive; all, if there is none."""
+    def positive_after_boost(self) -> list[int]:
+        """Replicates with both signals positive at the end of Stage 1; all, if there is none."""
         return self.positive("boost") if self.staged else self.replicates
 
     @cached_property
     def others(self) -> list[int]:
-        """The replicates that are not aligned."""
-        return [r for r in self.replicates if r not in self.aligned]
+        """The replicates that are not `positive_after_boost`."""
+        return [r for r in self.replicates if r not in self.positive_after_boost]
 
     @cached_property
     def staged(self) -> bool:
-        """Whether a Stage 1 comes before the optimisers."""
+        """Whether a Stage 1 comes before the optimizers."""
         return bool((self.frame["optimizer"] == "boost").any())
 
     @cached_property
@@ -123,6 +124,8 @@ class Run:
     ) -> tuple[NDArray[np.int64], Array]:
         """Logged steps, shape (S,), and a metric, shape (R, S), `worst` once diverged."""
         rows = self._rows(optimizer).set_index(["replicate", "step"])
+        if metric not in rows:
+            raise TableError(f"{self.path}: no column {metric!r}")
         dead = rows["diverged"].unstack().astype("boolean").ffill(axis=1).fillna(False)
         grid = rows[metric].unstack().mask(dead.astype(bool), worst(metric))  # (R, S)
         grid = grid.reindex(list(replicates))

@@ -59,7 +59,7 @@ and the exponent that a closed form gives at the same settings; null where too f
 PENALTIES: Schema = measured(
     sweep=pa.string(),
     replicate=pa.int32(),
-    aligned=pa.bool_(),
+    positive=pa.bool_(),
     penalty=pa.float64(),
     diverged=pa.bool_(),
 )
@@ -70,7 +70,7 @@ WINDOWS = schema(
     dict.fromkeys(("low", "high"), pa.float64()),
     sweep=pa.string(),
     replicate=pa.int32(),
-    aligned=pa.bool_(),
+    positive=pa.bool_(),
     transition_energy=pa.float64(),
     balancing=pa.float64(),
     best=pa.float64(),

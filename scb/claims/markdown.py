@@ -5,32 +5,31 @@ import re
 import numpy as np
 import pandas as pd
 
-from scb.claims.verdict import BESIDE, FAMILY, SHOWN
+from scb.claims.verdict import FAMILY, REPORTED, SHOWN
 
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 """Around the table of verdicts, here and in the README."""
 
 NOTE = f"""\
 Each claim is judged by statistics over independent replicates (task seed and stream seed),
-paired across optimisers by a common stream. An estimate is a median over replicates with an
+paired across optimizers by a common stream. An estimate is a median over replicates with an
 exact interval between order statistics, a share with the interval of Clopper and Pearson, or
 the exponent of a power law with its bootstrap interval. All intervals below hold together at
-{FAMILY:.0%}: each is at confidence {{confidence:.4%}} (Bonferroni). Those of exponents are so by
-name only: a bootstrap knows no more than its runs, and the longest T have few
-(`transfer.replicates` in config.yaml; *runs* counts those at any T).
+{FAMILY:.0%}: each is at confidence {{confidence:.4%}} (Bonferroni). Bootstrap intervals of
+exponents are approximate: the longest T have few runs (`transfer.replicates_at` in config.yaml;
+*runs* counts those at any T).
 
 A statistic is *shown* if its whole interval lies where its rule says and its estimate goes as
 far as the rule asks, *contradicted* if the whole interval lies elsewhere, and *not shown*
 otherwise. A claim is *reproduced* if all of its statistics are shown, *partly* if some are,
 *not reproduced* if none is, be they contradicted or only not shown; claims of our own (B and
-after) are *shown*, *partly* or *not shown*. What stands *beside* decides nothing.
+after) are *shown*, *partly* or *not shown*. What is *reported only* decides nothing.
 
 *Positive runs* are those with both signals positive at the end of Stage 1, which is before the
-optimisers part. Where a statistic is over them alone, the same over all runs stands beside it.
-A run that diverged counts as infinitely far. *Normalised* solutions are rounded, with V fitted
-on the population loss; that gives P exactly even where A has learnt nothing, so a normalised V
-decides nothing. "Knowing nothing" is the start of training, at the distances √K_P and √K_Q from
-the ground truth."""
+optimizers part. A statistic over them alone is reported over all runs too. A run that diverged
+counts as infinitely far. *Normalised* solutions are rounded, with V fitted on the population loss;
+that gives P exactly even where A has learnt nothing, so a normalised V decides nothing. "Knowing
+nothing" is the start of training, at the distances √K_P and √K_Q from the ground truth."""
 
 
 def render(claims: pd.DataFrame, figures: str, note: str = NOTE) -> str:
@@ -59,7 +58,7 @@ def table(claims: pd.DataFrame, figures: str) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, rows in claims.groupby("id", sort=False):
-        first, deciding = rows.iloc[0], rows[rows["outcome"] != BESIDE]
+        first, deciding = rows.iloc[0], rows[rows["outcome"] != REPORTED]
         shown = (deciding["outcome"] == SHOWN).sum()
         link = f"[{_short(first['figure'])}]({figures}/{first['figure']}.png)"
         lines.append(

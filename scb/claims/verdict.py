@@ -10,7 +10,7 @@ together at 95%, by Bonferroni. A part is
 - *not shown* otherwise, too few replicates included.
 
 A claim is reproduced if all of its deciding parts are shown, partly if some are, and not
-reproduced if none is, be they contradicted or not: the outcomes tell.
+reproduced if none is, be they contradicted or not: the outcomes say which.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,9 @@ from scb.analysis.scaling import fit_power_law
 FAMILY = 0.95
 """Confidence that all intervals of one table hold at once."""
 
-SHOWN, NOT_SHOWN, CONTRADICTED, BESIDE = "shown", "not shown", "contradicted", "beside"
+SHOWN, NOT_SHOWN, CONTRADICTED = "shown", "not shown", "contradicted"
+REPORTED = "reported only"
+"""Outcome of a statistic that has no rule."""
 
 
 class Estimate(NamedTuple):
@@ -145,7 +147,7 @@ class Rule:
         return estimate >= self.reach if np.isfinite(self.above) else estimate <= self.reach
 
     def __str__(self) -> str:
-        """The rule in words, as the table tells it."""
+        """The rule in words, as the table has it."""
         if np.isfinite(self.above) and np.isfinite(self.below):
             return f"interval between {self.above:g} and {self.below:g}"
         if np.isfinite(self.above):
@@ -165,7 +167,7 @@ class Part:
     statistic : str
         What is measured, exactly.
     rule : Rule, optional
-        None for what is told beside the claim and decides nothing.
+        None for what is reported only, and decides nothing.
     over : Statistic
         Over the replicates that decide.
     over_all : Statistic, optional
@@ -207,7 +209,7 @@ class Claim:
 
     def verdict(self, outcomes: Sequence[str]) -> str:
         """The verdict, from the outcome of each part."""
-        deciding = [outcome for outcome in outcomes if outcome != BESIDE]
+        deciding = [outcome for outcome in outcomes if outcome != REPORTED]
         shown = deciding.count(SHOWN)
         if not shown:
             return "not reproduced" if self.paper else "not shown"
@@ -233,7 +235,7 @@ def judge(claims: Sequence[Claim], intervals: int | None = None) -> pd.DataFrame
         outcomes = []
         for part in claim.parts:
             found = part.over(confidence)
-            outcomes.append(part.rule.outcome(found) if part.rule else BESIDE)
+            outcomes.append(part.rule.outcome(found) if part.rule else REPORTED)
             over_all = (part.over_all or part.over)(confidence)
             rows.append(
                 {

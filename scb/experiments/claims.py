@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from scb.analysis.runs import Array, Run
-from scb.claims import rules
+from scb.claims import attention, convergence, population, simulation, transfer, vocabulary
 from scb.claims.markdown import render
 from scb.claims.tables import CLAIMS
 from scb.claims.verdict import Claim, judge
@@ -53,26 +53,27 @@ def claims_of(paths: Sequence[Path], named: Claims) -> list[Claim]:
         task = Task.load(table[f"{section}/tasks"])
         return run, trajectory(task, [run["boost_rate"]] * run["boost_steps"]).numpy()
 
-    convergence = trained(named.convergence)
+    figure1 = trained(named.convergence)
     pretrained = read(table["transfer/pretrained"], PRETRAINED)
-    transfer = pd.concat(
+    transferred = pd.concat(
         read(path, TRANSFER)
         for name, path in table.items()
         if name.startswith("transfer/") and name != "transfer/pretrained"
     )
     return [
-        *rules.convergence(convergence),
-        rules.c6([trained(section) for section in named.vocabulary]),
-        rules.c7([Run.read(table[f"{section}/simulation"]) for section in named.simulation]),
-        rules.c8(
+        *convergence.claims(figure1),
+        vocabulary.c6([trained(section) for section in named.vocabulary]),
+        simulation.c7([Run.read(table[f"{section}/simulation"]) for section in named.simulation]),
+        attention.c8(
             Run.read(table["attention/attention"]),
             read(table["attention/attention_state"], STATES),
             read(table["attention/tasks"], TASKS),
         ),
-        rules.c9(convergence, transfer),
-        rules.c10(pretrained, transfer),
-        rules.c11(*plain(named.population), *plain(named.convergence)),
-        *rules.beyond(convergence, transfer),
+        transfer.c9(figure1, transferred),
+        transfer.c10(pretrained, transferred),
+        population.c11(*plain(named.population), *plain(named.convergence)),
+        *convergence.beyond(figure1),
+        transfer.b5(transferred),
     ]
 
 

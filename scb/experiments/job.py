@@ -31,9 +31,7 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import ValidationError
-
-from scb.faults import describe_faults
+from scb.faults import read_settings
 from scb.settings import Model
 from scb.store import origin, provenance, tables
 
@@ -101,7 +99,7 @@ class Job(Generic[P]):
         parser = self._parser(module.__doc__ if module else None)
         options = vars(parser.parse_args(argv))
         try:
-            options["settings"] = self._read(options["settings"])
+            options["settings"] = read_settings(self.settings, options["settings"])
             device, threads = options.pop("device", "cpu"), options.pop("threads")
             record = options.pop("provenance")
             start = (
@@ -138,12 +136,6 @@ class Job(Generic[P]):
         parser.add_argument("--threads", type=int, default=1, help="of the CPU")
         parser.add_argument("--provenance", type=Path, help="JSON output; none by default")
         return parser
-
-    def _read(self, text: str) -> Model:
-        try:
-            return self.settings.model_validate_json(text)
-        except ValidationError as error:
-            raise ValueError(f"argument --settings: {describe_faults(error)}") from None
 
     def _write_provenance(
         self,

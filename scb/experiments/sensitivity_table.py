@@ -4,9 +4,9 @@ import pandas as pd
 import pyarrow as pa
 
 from scb.analysis.runs import Run
-from scb.claims.rules import convergence
+from scb.claims.convergence import claims as claims_of
 from scb.claims.tables import CLAIMS
-from scb.claims.verdict import BESIDE, SHOWN, count_intervals, judge
+from scb.claims.verdict import REPORTED, SHOWN, count_intervals, judge
 from scb.experiments.job import Inputs, Output, job
 from scb.settings import Variants
 from scb.store import tables
@@ -14,7 +14,7 @@ from scb.store.files import replacing
 from scb.store.tables import Schema
 
 SENSITIVITY = Schema(CLAIMS.fields.insert(0, pa.field("variant", pa.string(), nullable=False)))
-"""One row per variant and statistic: the variant, then the columns of `scb.claims.tables.CLAIMS`."""
+"""One row per variant and statistic: the variant, then the columns of `CLAIMS`."""
 
 READINGS = {
     "as_we_read": "as we read the paper: the runs of figure 1",
@@ -36,14 +36,14 @@ counts as infinitely far. All statistics are in `sensitivity.parquet`."""
 
 def cell(rows: pd.DataFrame) -> str:
     """Verdict, statistics shown, and the first statistic of a claim."""
-    deciding, first = rows[rows["outcome"] != BESIDE], rows.iloc[0]
+    deciding, first = rows[rows["outcome"] != REPORTED], rows.iloc[0]
     shown = (deciding["outcome"] == SHOWN).sum()
     estimate = "none" if pd.isna(first["estimate"]) else f"{first['estimate']:.3g}"
     interval = f"{estimate} [{first['low']:.3g}, {first['high']:.3g}]"
     return f"{first['verdict']} ({shown} of {len(deciding)}); {interval}"
 
 
-def told(run_: Run) -> str:
+def counts(run_: Run) -> str:
     """Two cells: how many runs were positive, and how many diverged with which optimizer."""
     total = len(run_.replicates)
     diverged = [
@@ -65,7 +65,7 @@ def render(judged: pd.DataFrame, runs: dict[str, Run]) -> str:
         claims = dict(list(rows.groupby("id")))
         cells = [cell(claims[name]) if name in claims else "not run" for name in firsts.index]
         lines.append(
-            f"| {READINGS[str(variant)]} | {told(runs[str(variant)])} | {' | '.join(cells)} |"
+            f"| {READINGS[str(variant)]} | {counts(runs[str(variant)])} | {' | '.join(cells)} |"
         )
     lines.append("\n| | claim | first statistic |\n|---|---|---|")
     lines += [f"| {name} | {row.claim} | {row.statistic} |" for name, row in firsts.iterrows()]
@@ -79,7 +79,7 @@ def sensitivity_table(
     """Read, judge and write both tables."""
     files = zip(settings.variants, boost, curves, strict=True)
     runs = {variant: Run.read(*paths) for variant, *paths in files}
-    claims = {variant: convergence(found) for variant, found in runs.items()}
+    claims = {variant: claims_of(found) for variant, found in runs.items()}
     intervals = sum(map(count_intervals, claims.values()))
     judged = pd.concat(
         judge(found, intervals).assign(variant=variant) for variant, found in claims.items()

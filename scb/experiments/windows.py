@@ -28,11 +28,12 @@ def last_step(curves: Path, boost: Path, sweep: str) -> pd.DataFrame:
         for name, optimizer in tables.setting(curves)["optimizers"].items()
     }
     last = frame[frame["step"] == frame["step"].max()]
-    return last.assign(
+    reported = last.assign(
         sweep=sweep,
         penalty=last["optimizer"].map(penalties),
-        aligned=last["replicate"].isin(Run.read(boost).positive("boost")),
-    )[PENALTIES.names]
+        positive=last["replicate"].isin(Run.read(boost).positive("boost")),
+    )
+    return reported.drop(columns=["optimizer", "step", "stage", "bayes_loss"])
 
 
 def windows_of(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.DataFrame:
@@ -44,9 +45,9 @@ def windows_of(ends: pd.DataFrame, task: Task, batch: int, rate: float) -> pd.Da
         ordered = run_.sort_values("penalty")
         distance = ordered["attention_distance"].fillna(np.inf)
         best, low, high = useful_window(ordered["penalty"], distance)
-        aligned = bool(ordered["aligned"].iloc[0])
+        positive = bool(ordered["positive"].iloc[0])
         known = energy[replicate], balance[replicate]
-        rows.append((sweep, replicate, aligned, *known, best, low, high))
+        rows.append((sweep, replicate, positive, *known, best, low, high))
     return pd.DataFrame(rows, columns=WINDOWS.names)
 
 
@@ -55,7 +56,7 @@ def starts(found: pd.DataFrame) -> pd.DataFrame:
 
     The high end is often beyond the largest lambda, so that it cannot tell how windows move.
     """
-    kept = found[found["aligned"] & found["low"].notna()]
+    kept = found[found["positive"] & found["low"].notna()]
     return kept.assign(start=np.log(kept["low"]))
 
 

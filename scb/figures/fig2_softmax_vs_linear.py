@@ -1,13 +1,11 @@
 """Figure 2: what softmax and linear attention learn of one task (paper, section 5)."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -15,14 +13,16 @@ from numpy.typing import NDArray
 
 from scb.data.tables import TASKS
 from scb.figures import style
+from scb.figures.drawing import drawing
 from scb.figures.replicates import Array, Run
 from scb.learning.tables import STATES
 from scb.store import tables
-from scb.store.tables import TableError
+from scb.store.tables import Schema, TableError
 
 MODELS = ("linear", "softmax")
 
 
+@drawing
 def draw(tasks: Path, curves: Path, states: Path) -> Figure:
     """Draw attention and value matrix of both models beside the truth, and their losses."""
     run = Run.read(curves)
@@ -85,8 +85,8 @@ def last_state(path: Path, optimizer: str, replicate: int) -> tuple[Array, Array
     )
 
 
-def _columns(path: Path, schema: pa.Schema, **where: int | str) -> pd.DataFrame:
-    """Rows of one replicate (and optimiser), a matrix column each, in the order of states."""
+def _columns(path: Path, schema: Schema, **where: int | str) -> pd.DataFrame:
+    """Rows of one replicate (and optimizer), a matrix column each, in the order of states."""
     frame = tables.read(path, schema)
     for name, wanted in where.items():
         frame = frame[frame[name] == wanted]
@@ -113,10 +113,5 @@ def draw_maps(axes: NDArray[np.object_], matrices: Sequence[Array], unit: str) -
     bar.outline.set_visible(False)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``--tasks FILE --curves attention.parquet --states FILE --output fig2.pdf``."""
-    return style.command(draw, ("tasks", "curves", "states"), argv)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    draw.main()

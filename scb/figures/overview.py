@@ -1,12 +1,11 @@
 """A quick look at one run: signals, distances, loss and similarity against the step."""
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from scb.figures import style
+from scb.figures.drawing import drawing
 from scb.figures.replicates import Run
 
 METRICS = (
@@ -15,10 +14,11 @@ METRICS = (
 )
 
 
+@drawing
 def draw(curves: Path) -> Figure:
     """Draw what is measured of each optimizer in a table that Stage 1 is part of."""
     run = Run.read(curves)
-    optimizers = [name for name in style.LOOKS if name in run["optimizers"]]
+    optimizers = list(run["optimizers"])
     figure, axes = style.panels(2, 3, height=3.4, sharex=True)
     for row, metrics in zip(axes, METRICS, strict=True):
         for ax, metric in zip(row, metrics, strict=True):
@@ -31,10 +31,5 @@ def draw(curves: Path) -> Figure:
     return figure
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``--curves curves.parquet --output overview.pdf``."""
-    return style.command(draw, ("curves",), argv)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    draw.main()

@@ -1,6 +1,5 @@
-"""Figure kernels: softmax's rivals on multi-query associative recall (the second paper)."""
+"""Figure rebased: softmax's rivals on multi-query associative recall (the second paper)."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from scb.figures import style
+from scb.figures.drawing import drawing
 from scb.figures.similarities import MARKS, SIMILARITIES
 from scb.rebased.results import Recalled
 
@@ -19,6 +19,7 @@ RANKED = ("based", "rebased")
 ACCURACY = (-0.03, 1.03)
 
 
+@drawing
 def draw(tables: list[Path]) -> Figure:
     """Draw a row for each setting: accuracy against steps and state size, and ranks."""
     found = Recalled.read(tables)
@@ -44,7 +45,7 @@ def title_of(name: str, recalled: Recalled) -> str:
     setting = recalled.settings.get("rebased", next(iter(recalled.settings.values())))
     parts = {"T": "length", "K": "pairs", "V": "vocabulary", "d": "width", "f": "features"}
     sizes = ", ".join(f"{symbol}={setting[key]}" for symbol, key in parts.items())
-    return f"{name.removeprefix('recall_').replace('_', ' ')}: ${sizes}$"
+    return f"{style.words(name)}: ${sizes}$"
 
 
 def draw_curves(ax: Axes, recalled: Recalled) -> None:
@@ -151,7 +152,7 @@ def caption(found: dict[str, Recalled]) -> str:
         for name in ("runs", "solved", "steps")
     )
     selected = "; ".join(
-        f"{name.removeprefix('recall_').replace('_', ' ')}: "
+        f"{style.words(name)}: "
         + ", ".join(f"{rate:g} ({count})" for rate, count in _counted(recalled).items())
         for name, recalled in found.items()
     )
@@ -171,10 +172,5 @@ def _counted(recalled: Recalled) -> dict[float, int]:
     return {rate: chosen.count(rate) for rate in recalled.rates if rate in chosen}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``--tables SETTING/KERNEL.parquet... --output kernels.pdf``."""
-    return style.command(draw, ("tables",), argv, several=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    draw.main()

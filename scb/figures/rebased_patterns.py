@@ -1,6 +1,5 @@
-"""Figure kernels_patterns: what each kernel learns of figure 2's bigram task."""
+"""Figure rebased_patterns: what each kernel learns of figure 2's bigram task."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from scb.figures import style
+from scb.figures.drawing import drawing
 from scb.figures.fig2_softmax_vs_linear import ground_truth, last_state
 from scb.figures.replicates import Array, Band, Run
 from scb.figures.similarities import SIMILARITIES
@@ -25,6 +25,7 @@ COLUMNS = 3
 GOAL: Any = {"color": "0.5", "lw": 0.7, "ls": (0, (2, 2))}
 
 
+@drawing
 def draw(tasks: Path, curves: Path, states: Path) -> Figure:
     """Draw each kernel's attention beside the truth, its loss, and its steps to the Bayes loss."""
     run = Run.read(curves)
@@ -92,7 +93,7 @@ def draw_losses(ax: Axes, run: Run, names: Sequence[str]) -> None:
         ax.plot(steps, Band.of(values).median, color=look.colour, ls=look.dashes, lw=1.1)
     bayes = run.frame.groupby("replicate")["bayes_loss"].first().median()
     ax.axhline(NEAR * bayes, **GOAL)
-    ax.set(yscale="log", xlim=(0, run.last), xlabel="step", ylabel=style.LABELS["excess_loss"])
+    ax.set(yscale="log", xlim=(0, run.last), xlabel="step", ylabel=style.label_of("excess_loss"))
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
@@ -145,10 +146,5 @@ def steps_to_bayes(run: Run, name: str) -> Array:
     return np.where(near.any(1), steps[near.argmax(1)], np.inf)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``--tasks FILE --curves FILE --states FILE --output kernels_patterns.pdf``."""
-    return style.command(draw, ("tasks", "curves", "states"), argv)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    draw.main()

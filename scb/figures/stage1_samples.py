@@ -1,6 +1,5 @@
 """Batches that Stage 1 needs to end with the right sign, against T and eta."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 
 from scb.analysis.tables import EXPONENTS, STAGE1_BATCHES, STAGE1_PROBABILITIES
 from scb.figures import style
+from scb.figures.drawing import drawing
 from scb.store import tables
 
 MUS = {"uniform": r"uniform $\mu$", "drawn": r"drawn $\mu$"}
@@ -23,6 +23,7 @@ CLOSED_FORM = (0, (3, 1.2))
 BOUND: Any = {"color": "0.45", "lw": 0.9, "ls": (0, (1, 1.2))}
 
 
+@drawing
 def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
     """Draw the chance of the right sign against B, and the batch at which it is 90%."""
     chances = tables.read(probabilities, STAGE1_PROBABILITIES)
@@ -113,28 +114,23 @@ def legend(colours: dict[int, np.ndarray], rates: Sequence[float]) -> list[Artis
 def caption(setting: dict[str, float], chances: pd.DataFrame, laws: pd.DataFrame) -> str:
     """What was run, and the exponents."""
     symbols = {"length": "T", "rate": r"\eta"}
-    told = []
+    exponents = []
     for mu, kind in laws.groupby("subject", sort=False):
         powers = [
             rf"${symbols[law.variable]}^{{{law.estimate:.2f}}}$ "
             f"({law.low:.2f} to {law.high:.2f}; closed form {law.predicted:.2f})"
             for law in kind.itertuples()
         ]
-        told.append(f"{mu} $\\mu$: {' and '.join(powers)}")
+        exponents.append(f"{mu} $\\mu$: {' and '.join(powers)}")
     unfinished = int(chances["unfinished"].sum())
     return (
         f"$N={setting['states']}$, $Q={setting['sparsity']}$; {chances['runs'].max()} runs a "
         "point, each to the end of Stage 1, where the larger signal reaches $1/(QN)$; bars: 95%. "
         f"$B_{{90}}$, the batch at which 90% end with two positive signals, grows like "
-        f"{'; '.join(told)} (95% intervals). Runs that did not end: {unfinished} of "
+        f"{'; '.join(exponents)} (95% intervals). Runs that did not end: {unfinished} of "
         f"{chances['runs'].sum()}. The height of the bound is arbitrary."
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``--probabilities FILE --batches FILE --exponents FILE --output FILE.pdf``."""
-    return style.command(draw, ("probabilities", "batches", "exponents"), argv)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    draw.main()

@@ -1,10 +1,8 @@
-"""One look for every figure: colours, names, panels, footers, files, command line."""
+"""One look for every figure: colours, names, panels, footers, files."""
 
-import argparse
 import re
-import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from scb.figures.replicates import Array, Band, Run, worst
 from scb.store.files import replacing
-from scb.store.tables import TableError
 
 WIDTH = 7.0
 """Inches: both columns of a two-column page."""
@@ -50,7 +48,7 @@ sns.set_theme(
 
 @dataclass(frozen=True)
 class Look:
-    """Name, colour and dashes of an optimiser or model, the same in all figures."""
+    """Name, colour and dashes of an optimizer or model, the same in all figures."""
 
     name: str
     colour: str
@@ -70,13 +68,18 @@ LOOKS = {
     "softmax": Look("softmax", "#a6611a", (0, (4, 1.2))),
 }
 
+SPARE = ("#de8f05", "#332288", "#882255", "#44aa99", "#999933")
+"""Colours of what is not in `LOOKS`."""
+DASHES: tuple[Any, ...] = ((0, (6, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)))
+"""Their dashes, fewer by one, so that twenty in a row differ."""
+
 LABELS = {
     "value_signal": r"signal $\alpha_V$",
     "attention_signal": r"signal $\alpha_A$",
-    "value_error": r"error $|\Delta_V|_\mu$",
-    "attention_error": r"error $|\Delta_A|_\mu$",
-    "value_distance": r"distance $|V-P|_\mu$",
-    "attention_distance": r"distance $|A-\mathbf{Q}|_\mu$",
+    "value_error": r"error $\|\Delta_V\|_\mu$",
+    "attention_error": r"error $\|\Delta_A\|_\mu$",
+    "value_distance": r"distance $\|V-P\|_\mu$",
+    "attention_distance": r"distance $\|A-\mathbf{Q}\|_\mu$",
     "value_similarity": r"similarity of $V$ and $P$",
     "attention_similarity": r"similarity of $A$ and $\mathbf{Q}$",
     "value_centred_similarity": "centred similarity\n" r"of $V$ and $P$",
@@ -104,16 +107,53 @@ def number(value: float) -> str:
     return power if float(mantissa) == 1 else rf"{float(mantissa):g}\times{power}"
 
 
+def words(name: str) -> str:
+    """A name of the settings or of a column in words."""
+    return name.replace("_", " ")
+
+
+def name_of(optimizer: str) -> str:
+    """Name of an optimizer or model in legends."""
+    return LOOKS[optimizer].name if optimizer in LOOKS else words(optimizer)
+
+
+def looks_of(optimizers: Sequence[str]) -> dict[str, Look]:
+    """Looks of optimizers or models: their own, or spare ones in the order of the list."""
+    unknown = [name for name in optimizers if name not in LOOKS]
+    spare = {
+        name: Look(name_of(name), SPARE[i % len(SPARE)], DASHES[i % len(DASHES)])
+        for i, name in enumerate(unknown)
+    }
+    return {name: LOOKS[name] if name in LOOKS else spare[name] for name in optimizers}
+
+
+def label_of(metric: str) -> str:
+    """Label of the axis of a metric, of the iterate or of its normalised solution."""
+    plain = metric.removeprefix("normalised_")
+    return LABELS.get(plain, words(plain))
+
+
 def label(run: Run, optimizer: str) -> str:
-    """Name of an optimiser with the numbers that tell it from the others."""
-    name = LOOKS[optimizer].name
+    """Name of an optimizer with the numbers that tell it from the others."""
+    name = name_of(optimizer)
     if optimizer == "boost":
         return rf"{name}, $\eta={number(run['boost_rate'])}$"
-    if optimizer not in run.setting.get("optimizers", {}):
-        return name
-    step = run["optimizers"][optimizer]
-    penalty = rf", $\lambda={number(step['penalty'])}$" if step["penalty"] else ""
-    return rf"{name}, $\eta={number(step['rate'])}$" + penalty
+    return f"{name}, {rates(run, [optimizer])}" if optimizer in _rules(run) else name
+
+
+def rates(run: Run, optimizers: Sequence[str]) -> str:
+    """Rates and penalties of optimizers in their order, each number once."""
+    rules = [_rules(run)[name] for name in optimizers]
+    etas = dict.fromkeys(number(rule["rate"]) for rule in rules)
+    penalties = dict.fromkeys(number(rule["penalty"]) for rule in rules if rule.get("penalty"))
+    both = ((r"\eta", etas), (r"\lambda", penalties))
+    return ", ".join(f"${symbol}={'$, $'.join(found)}$" for symbol, found in both if found)
+
+
+def _rules(run: Run) -> dict[str, dict[str, Any]]:
+    """What the setting says of each optimizer."""
+    found: dict[str, dict[str, Any]] = run.setting.get("optimizers", {})
+    return found
 
 
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, Any]:
@@ -135,17 +175,17 @@ class _Trace:
 def draw_curves(
     ax: Axes, run: Run, metric: str, optimizers: Sequence[str], *, scale: str = "linear"
 ) -> None:
-    """Draw a metric against the step: Stage 1, then a curve for each optimiser.
+    """Draw a metric against the step: Stage 1, then a curve for each optimizer.
 
-    Median and band of the aligned replicates, a dotted line for each other one, a cross
+    Median and band of the positive replicates, a dotted line for each other one, a cross
     on the edge where a run diverged, a vertical line at the end of Stage 1.
     """
-    names = ("boost", *optimizers) if run.staged else tuple(optimizers)
+    looks = looks_of(_with_boost(run, optimizers))
     traces = []
-    for name in names:
-        steps, values = run.values(name, metric, run.aligned)
+    for name, look in looks.items():
+        steps, values = run.values(name, metric, run.positive_after_boost)
         band = Band.of(values) if len(values) else None
-        traces.append(_Trace(LOOKS[name], steps, band, run.values(name, metric, run.others)[1]))
+        traces.append(_Trace(look, steps, band, run.values(name, metric, run.others)[1]))
     low, high = _limits(traces, scale)
     # A renderer cannot take infinity: what leaves the panel for it leaves this far.
     far = 100 * (high - low)
@@ -164,9 +204,9 @@ def draw_curves(
         for edge in (lower, upper):  # bands overlap: their edges tell them apart
             ax.plot(trace.steps, edge, color=colour, lw=0.5, alpha=0.7, ls=dashes, zorder=2)
         ax.plot(trace.steps, middle, color=colour, ls=dashes, zorder=3)
-    for name in names:
+    for name, look in looks.items():
         for step in run.divergence(name).values():
-            draw_cross(ax, step, LOOKS[name].colour, top=worst(metric) > 0)
+            draw_cross(ax, step, look.colour, top=worst(metric) > 0)
     if run.staged:
         ax.axvline(run.switch, **SWITCH)
     ax.set_yscale(scale, **({"linthresh": LINEAR, "linscale": 0.5} if scale == "symlog" else {}))
@@ -175,8 +215,12 @@ def draw_curves(
     for sibling in ax.get_shared_y_axes().get_siblings(ax):
         if sibling is not ax and sibling.has_data():
             low, high = min(low, sibling.get_ylim()[0]), max(high, sibling.get_ylim()[1])
-    ax.set(xlim=(0, run.last), ylim=(low, high), ylabel=LABELS[metric.removeprefix("normalised_")])
+    ax.set(xlim=(0, run.last), ylim=(low, high), ylabel=label_of(metric))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=True))
+
+
+def _with_boost(run: Run, optimizers: Sequence[str]) -> list[str]:
+    return ["boost", *optimizers] if run.staged else list(optimizers)
 
 
 def _limits(traces: Sequence[_Trace], scale: str) -> tuple[float, float]:
@@ -241,19 +285,19 @@ def entry(text: str, **line: Any) -> Line2D:
 
 
 def entries(runs: Sequence[Run], optimizers: Sequence[str]) -> list[Artist]:
-    """Legend entries of the curves: Stage 1, its end, each optimiser, the band, crosses.
+    """Legend entries of the curves: Stage 1, its end, each optimizer, the band, crosses.
 
-    Of several runs the optimisers are named only: rates and penalties differ.
+    Of several runs the optimizers are named only: rates and penalties differ.
     """
     artists: list[Artist] = []
-    names = ("boost", *optimizers) if runs[0].staged else tuple(optimizers)
-    for name in names:
-        text = label(runs[0], name) if len(runs) == 1 else LOOKS[name].name
-        artists.append(entry(text, color=LOOKS[name].colour, ls=LOOKS[name].dashes))
+    looks = looks_of(_with_boost(runs[0], optimizers))
+    for name, look in looks.items():
+        text = label(runs[0], name) if len(runs) == 1 else look.name
+        artists.append(entry(text, color=look.colour, ls=look.dashes))
     artists.append(Patch(color="0.5", alpha=2 * OPACITY, lw=0, label="central 95%"))
     if runs[0].staged:
         artists.append(entry("end of Stage 1", **SWITCH))
-    if any(run.divergence(name) for run in runs for name in names):
+    if any(run.divergence(name) for run in runs for name in looks):
         artists.append(entry("a run diverged", color="0.3", **CROSS))
     return artists
 
@@ -265,35 +309,45 @@ HOW_DRAWN = (
 """How a caption says what `draw_curves` does with the replicates that `counts` counts."""
 
 
-def conditions(run: Run) -> str:
-    """The size of the problem, for a caption or title."""
-    states, length, batch = (number(run[key]) for key in ("states", "length", "batch"))
-    return rf"$N={states}$, $T={length}$, $B={batch}$"
-
-
 def counts(runs: Sequence[Run], optimizers: Sequence[str]) -> str:
-    """How many replicates of each run are aligned, and how many diverged, for a caption."""
-    aligned = [f"{len(run.aligned)} of {len(run.replicates)}{_where(run, runs)}" for run in runs]
+    """How many replicates of each run are positive, and how many diverged, for a caption."""
+    positive = [
+        f"{len(run.positive_after_boost)} of {len(run.replicates)}{_where(run, runs)}"
+        for run in runs
+    ]
     return (
         r"Replicates that ended Stage 1 with $\alpha_V,\alpha_A>0$: "
-        f"{', '.join(aligned)}. {diverged(runs, optimizers)}"
+        f"{', '.join(positive)}. {diverged(runs, optimizers)}"
     )
 
 
 def diverged(runs: Sequence[Run], optimizers: Sequence[str]) -> str:
-    """How many replicates of each optimiser diverged, for a caption."""
-    names = ("boost", *optimizers) if runs[0].staged else optimizers
+    """How many replicates of each optimizer diverged, for a caption."""
     found = [
         f"{count} of {len(run.replicates)} with {label(run, name)}{_where(run, runs)}"
         for run in runs
-        for name in names
+        for name in _with_boost(run, optimizers)
         if (count := len(run.divergence(name)))
     ]
     return f"Diverged: {'; '.join(found) or 'none'}."
 
 
+SIZES = {"states": "N", "length": "T", "batch": "B"}
+
+
+def conditions(run: Run) -> str:
+    """The size of the problem, for a caption or title."""
+    return ", ".join(f"${symbol}={number(run[key])}$" for key, symbol in SIZES.items())
+
+
 def _where(run: Run, runs: Sequence[Run]) -> str:
-    return rf" at $N={run['states']}$" if len(runs) > 1 else ""
+    """The first size that tells a run from all others, or else all sizes."""
+    if len(runs) == 1:
+        return ""
+    for key, symbol in SIZES.items():
+        if len({other[key] for other in runs}) == len(runs):
+            return f" at ${symbol}={number(run[key])}$"
+    return f" at {conditions(run)}"
 
 
 def footer(figure: Figure, legend: Sequence[Artist], caption: str, columns: int = 3) -> None:
@@ -325,7 +379,7 @@ def wrap(caption: str, width: int) -> str:
 
     def stand_in(match: re.Match[str]) -> str:
         return "\0" * len(
-            re.sub(r"\\[A-Za-z]+", "x", match[0]).translate(str.maketrans("", "", "${}_^"))
+            re.sub(r"\\([A-Za-z]+|.)", "x", match[0]).translate(str.maketrans("", "", "${}_^"))
         )
 
     lines = textwrap.wrap(formula.sub(stand_in, caption), width, break_on_hyphens=False)
@@ -339,48 +393,23 @@ def save(figure: Figure, output: Path) -> None:
     """
     figure.draw_without_rendering()  # lay out once, for both files
     figure.set_layout_engine("none")
+    _round_layout(figure)
     with replacing(output) as pdf, replacing(output.with_suffix(".png")) as png:
         figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
         figure.savefig(png, format="png", metadata={"Software": None})
 
 
-def command(
-    draw: Callable[..., Figure],
-    options: Sequence[str],
-    argv: Sequence[str] | None,
-    *,
-    several: bool = False,
-) -> int:
-    """Run the command line of a figure: ``--OPTION file`` for each table, ``--output``.
+def _round_layout(figure: Figure) -> None:
+    """Round the places of all panels, whose last bits vary from one drawing to the next.
 
-    Parameters
-    ----------
-    draw : callable
-        Takes the paths of the tables by the names of ``options``, as lists if ``several``.
-    several : bool
-        Whether each option takes one file or more, equally many for all.
-
-    Returns
-    -------
-    int
-        Exit status: 0, or 1 after one line on a table or a file at fault, or on Ctrl-C.
+    The solver of the layout adds up its terms in the order of their addresses in memory.
     """
-    parser = argparse.ArgumentParser(description=draw.__doc__)
-    for option in options:
-        parser.add_argument(f"--{option}", type=Path, required=True, nargs="+" if several else None)
-    parser.add_argument("--output", type=Path, required=True, help=".pdf; .png goes beside it")
-    arguments = vars(parser.parse_args(argv))
-    output = arguments.pop("output")
-    if output.suffix != ".pdf":
-        parser.error(f"--output must end in .pdf, not {output}")
-    if several and len({len(paths) for paths in arguments.values()}) > 1:
-        parser.error(f"--{' and --'.join(options)} must take equally many files")
-    try:
-        save(draw(**arguments), output)
-    except (TableError, OSError) as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
-        return 1
-    return 0
+    grid = 2.0**20  # finer than a pixel by far; binary, as no text measured in 64ths ends halfway
+
+    def rounded(box: Bbox) -> Bbox:
+        return Bbox(np.round(box.get_points() * grid) / grid)
+
+    for part in figure.subfigs:
+        part.bbox_relative.set(rounded(part.bbox_relative))
+    for ax in figure.axes:
+        ax.set_position(rounded(ax.get_position(original=True)))

@@ -1,6 +1,5 @@
 """Transfer against training from scratch (paper, sections 3 and 4, which show no experiment)."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from scb.analysis.scaling import FOUND, PowerLaw, fit_power_law, samples_needed
 from scb.figures import style
+from scb.figures.drawing import drawing
 from scb.figures.replicates import Array, Band
 from scb.learning.tables import STARTS, TRANSFER
 from scb.store import tables
@@ -28,8 +28,8 @@ FAR = 1e3
 """Where a curve is cut: a renderer cannot take infinity."""
 PANELS = (
     ("support", "one_step", "share of the support found"),
-    ("normalised", "transfer", r"normalised $|A-\mathbf{Q}|_\mu\,/\,|\mathbf{Q}|_\mu$"),
-    ("value_distance", "transfer", style.LABELS["value_distance"]),
+    ("normalised", "transfer", r"normalised $\|A-\mathbf{Q}\|_\mu\,/\,\|\mathbf{Q}\|_\mu$"),
+    ("value_distance", "transfer", style.label_of("value_distance")),
 )
 """Metric, how the transferred runs started, and the name of the axis."""
 
@@ -101,7 +101,7 @@ class Transfer:
 
 
 def looks_of(correlations: Sequence[float]) -> dict[float, style.Look]:
-    """Purple by size where positive, so that no colour is that of an optimiser."""
+    """Purple by size where positive, so that no colour is that of an optimizer."""
     positive = sorted((rho for rho in correlations if rho > 0), reverse=True)
     shades = matplotlib.colormaps["Purples_r"](np.linspace(0.0, 0.5, max(len(positive), 2)))
     looks = {}
@@ -116,6 +116,7 @@ def looks_of(correlations: Sequence[float]) -> dict[float, style.Look]:
     return looks
 
 
+@drawing
 def draw(curves: list[Path]) -> Figure:
     """Draw curves against samples at one T, and the samples needed against T."""
     transfer = Transfer.read(curves)
@@ -236,10 +237,5 @@ def caption(transfer: Transfer, groups: Sequence[Runs], length: int) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``--curves FILE... --output transfer.pdf``, of all starts and lengths."""
-    return style.command(draw, ("curves",), argv, several=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    draw.main()

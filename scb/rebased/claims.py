@@ -10,9 +10,9 @@ times its spread to be shown, and what is *not shown* may well be true. It also 
 for normal, which nobody can check on 3 of them.
 
 - K1, *at least as good*: ReBased is no more than two points of accuracy behind Based wherever
-  the state is small for the task. Elsewhere the difference stands beside it.
+  the state is small for the task. Elsewhere the difference is reported only.
 - K2, *matter*: with gamma and beta ReBased is ahead of the same kernel without them, by two
-  points, in every setting. What they do without the norm stands beside it.
+  points, in every setting. What they do without the norm is reported only.
 - K3, *beat at equal state size*: both the bare square and ReBased are ahead of the linear kernels
   with as many features, by two points, in every setting; of the linear two the one with the
   better validation accuracy counts.
@@ -41,7 +41,7 @@ they are wide**: with 3, about eight standard deviations each way. What is not s
 A statistic is *shown* if its whole interval lies where its rule says and its estimate goes as
 far as the rule asks, *contradicted* if the whole interval lies elsewhere, and *not shown*
 otherwise. A claim is *reproduced* if all of its statistics are shown, *partly* if some are,
-*not reproduced* if none is, be they contradicted or only not shown. What stands *beside*
+*not reproduced* if none is, be they contradicted or only not shown. What is *reported only*
 decides nothing. Of the two linear kernels the one with the better validation accuracy counts."""
 """How the claims are judged, for `scb.claims.markdown.render`."""
 
@@ -92,8 +92,7 @@ def claims(recalled: dict[str, Recalled], limited: Sequence[str]) -> list[Claim]
 
 
 def _part(name: str, said: str, rule: Rule | None, left: Array, right: Array) -> Part:
-    setting = name.removeprefix("recall_").replace("_", " ")
-    return Part(f"test accuracy, {said}, {setting}", rule, mean(left - right))
+    return Part(f"test accuracy, {said}, {name.replace('_', ' ')}", rule, mean(left - right))
 
 
 def _difference(name: str, found: Recalled, pair: tuple[str, str], rule: Rule | None) -> Part:
@@ -116,7 +115,7 @@ def _k1(recalled: dict[str, Recalled], limited: Sequence[str]) -> Claim:
     return Claim(
         "K1",
         "ReBased is at least as good as Based in capacity-limited settings.",
-        "kernels",
+        "rebased",
         [
             _difference(
                 name,
@@ -134,7 +133,7 @@ def _k2(recalled: dict[str, Recalled]) -> Claim:
     return Claim(
         "K2",
         "The affine parameters γ and β matter.",
-        "kernels",
+        "rebased",
         [
             _difference(name, found, pair, rule)
             for pair, rule in pairs.items()
@@ -151,5 +150,5 @@ def _k3(recalled: dict[str, Recalled]) -> Claim:
             said = f"{SAID[kernel]} − the better linear"
             parts.append(_part(name, said, AHEAD, found.accuracies(kernel), linear))
     return Claim(
-        "K3", "Quadratic kernels beat linear features at equal state size.", "kernels", parts
+        "K3", "Quadratic kernels beat linear features at equal state size.", "rebased", parts
     )

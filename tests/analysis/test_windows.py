@@ -64,13 +64,13 @@ def test_penalties_that_are_none(lam):
         useful_window(lam, [1.0, 2.0])
 
 
-def test_a_run_that_diverged_in_stage_1_is_not_aligned(tmp_path):
+def test_a_run_that_diverged_in_stage_1_is_not_positive(tmp_path):
     def write(name, optimizer, steps, signals):
         rows = pd.DataFrame({"replicate": range(3)}).merge(pd.DataFrame({"step": steps}), "cross")
         frame = rows.assign(optimizer=optimizer, stage="boost", bayes_loss=0.1)
-        for metric in tables.MEASURED:
+        for metric in ("value_signal", "attention_signal"):
             frame[metric] = [signal for of_run in signals for signal in of_run]
-        frame["diverged"] = frame[tables.MEASURED[0]].isna()
+        frame["diverged"] = frame["value_signal"].isna()
         optimizers = {optimizer: {"penalty": 0.5}}
         tables.write(frame, tmp_path / name, CURVES, {"optimizers": optimizers})
         return tmp_path / name
@@ -79,7 +79,7 @@ def test_a_run_that_diverged_in_stage_1_is_not_aligned(tmp_path):
     boost = write("boost.parquet", "boost", [0, 1], [(0.1, 0.2), (0.1, np.nan), (0.1, -0.2)])
     curves = write("curves.parquet", "penalty_0", [2, 3], [(0.3, 0.4)] * 3)
     ends = last_step(curves, boost, "sweep")
-    assert ends["aligned"].tolist() == [True, False, False]
+    assert ends["positive"].tolist() == [True, False, False]
     assert ends["value_signal"].tolist() == [0.4] * 3
 
 
@@ -89,16 +89,16 @@ def found(exponent_rate=1.2, exponent_energy=-0.7):
     for sweep, rate in (("vocabulary_3", 1), ("larger_rate", 2)):
         low = 1e-4 * energy**exponent_energy * rate**exponent_rate
         frame = {"sweep": sweep, "replicate": range(6), "transition_energy": energy}
-        frame |= {"aligned": [True] * 5 + [False], "balancing": 1e-4 * rate**1.5 / energy}
+        frame |= {"positive": [True] * 5 + [False], "balancing": 1e-4 * rate**1.5 / energy}
         frame |= {"best": low, "low": low, "high": 1e-3}
         rows.append(pd.DataFrame(frame))
     table = pd.concat(rows, ignore_index=True)
-    table.loc[[3, 5], ["low", "high"]] = np.nan, np.nan  # no window; not aligned, to be left out
+    table.loc[[3, 5], ["low", "high"]] = np.nan, np.nan  # no window; not positive, to be left out
     return table
 
 
 def test_exponents_of_the_window():
-    paired = paired_exponent(found(), "larger_rate", 2)
+    paired = paired_exponent(found(), "vocabulary_3", "larger_rate", 2)
     assert paired == pytest.approx((1.2, 1.2, 1.2, 1.5))
     slope = energy_exponent(found(), "vocabulary_3")
     assert slope == pytest.approx((-0.7, -0.7, -0.7, -1))
@@ -107,8 +107,9 @@ def test_exponents_of_the_window():
 def test_exponents_of_too_few_runs_are_not_known():
     table = found()
     few = table[table["replicate"] < 1]
-    mean, low, high, _ = paired_exponent(few, "larger_rate", 2)
+    mean, low, high, _ = paired_exponent(few, "vocabulary_3", "larger_rate", 2)
     assert mean == pytest.approx(1.2)
     assert np.isnan([low, high]).all()
     assert np.isnan(energy_exponent(few, "vocabulary_3")).all()
-    assert np.isnan(paired_exponent(table[table["replicate"] == 5], "larger_rate", 2)).all()
+    gone = table[table["replicate"] == 5]
+    assert np.isnan(paired_exponent(gone, "vocabulary_3", "larger_rate", 2)).all()

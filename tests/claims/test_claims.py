@@ -9,13 +9,15 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
 
 from scb.analysis.runs import Run
-from scb.claims import rules
+from scb.claims import attention as attending
+from scb.claims import convergence, population, simulation, transfer, vocabulary
 from scb.claims.markdown import BEGIN, END, extract, render, table
+from scb.claims.reading import Reading, difference, largest_deviation, ratio
 from scb.claims.tables import CLAIMS
 from scb.claims.verdict import (
-    BESIDE,
     CONTRADICTED,
     NOT_SHOWN,
+    REPORTED,
     SHOWN,
     Claim,
     Estimate,
@@ -27,7 +29,6 @@ from scb.claims.verdict import (
     median,
     share,
 )
-from scb.learning.metrics import MEASURED, METRICS
 from scb.store import tables
 
 REPLICATES, NEGATIVE = 32, (3, 8, 21)
@@ -47,7 +48,14 @@ def frame(optimizer, steps, stage, law, replicates=REPLICATES, negative=NEGATIVE
         sign = -1 if replicate in negative else 1
         for name in ("value_signal", "attention_signal"):
             metrics[name] = sign * metrics[name]
-        columns = {name: np.broadcast_to(metrics.get(name, 0.0), len(steps)) for name in MEASURED}
+        columns = {
+            f"{prefix}{part}_{name}": np.zeros(len(steps))
+            for prefix in ("", "normalised_")
+            for part in ("value", "attention")
+            for name in ("signal", "error", "distance", "similarity", "centred_similarity")
+        }
+        columns |= {"normalised_test_loss": np.full(len(steps), BAYES)}
+        columns |= {name: np.broadcast_to(metric, len(steps)) for name, metric in metrics.items()}
         columns |= {"optimizer": optimizer, "replicate": replicate, "step": steps}
         columns |= {"stage": stage, "diverged": False, "bayes_loss": BAYES}
         rows.append(pd.DataFrame(columns))
@@ -132,7 +140,7 @@ def verdicts(claims, intervals=100):
 def outcomes(claim, intervals=100):
     """Outcomes of the parts that decide."""
     rows = judge([claim], intervals)
-    return rows.loc[rows["outcome"] != BESIDE, "outcome"].tolist()
+    return rows.loc[rows["outcome"] != REPORTED, "outcome"].tolist()
 
 
 @pytest.fixture(scope="module")
@@ -220,9 +228,9 @@ def test_rule_that_nothing_meets_is_refused():
 @pytest.mark.parametrize(
     ("found", "paper", "ours"),
     [
-        ([SHOWN, SHOWN, BESIDE], "reproduced", "shown"),
+        ([SHOWN, SHOWN, REPORTED], "reproduced", "shown"),
         ([SHOWN, CONTRADICTED], "partly", "partly"),
-        ([NOT_SHOWN, CONTRADICTED, BESIDE], "not reproduced", "not shown"),
+        ([NOT_SHOWN, CONTRADICTED, REPORTED], "not reproduced", "not shown"),
     ],
 )
 def test_verdict(found, paper, ours):
@@ -239,21 +247,21 @@ def test_intervals_hold_together():
 
 def test_arithmetic_with_infinities():
     a, b = np.array([1.0, np.inf, 1.0, np.inf, 0.0]), np.array([2.0, np.inf, np.inf, 1.0, 0.0])
-    assert rules.ratio(a, b).tolist() == [0.5, 1, 0, np.inf, 1]
-    assert rules.difference(a, b).tolist() == [-1, 0, -np.inf, np.inf, 0]
+    assert ratio(a, b).tolist() == [0.5, 1, 0, np.inf, 1]
+    assert difference(a, b).tolist() == [-1, 0, -np.inf, np.inf, 0]
 
 
 # --- C1 to C5 -------------------------------------------------------------------------
 
 
 def test_convergence_as_claimed(good):
-    assert verdicts(rules.convergence(good)) == dict.fromkeys(
+    assert verdicts(convergence.claims(good)) == dict.fromkeys(
         ("C1", "C2", "C3", "C4", "C5"), "reproduced"
     )
 
 
-def test_only_positive_runs_decide_and_all_stand_beside(good):
-    rows = judge(rules.convergence(good))
+def test_only_positive_runs_decide_and_all_are_reported(good):
+    rows = judge(convergence.claims(good))
     assert set(rows["replicates"]) == {REPLICATES - len(NEGATIVE)}
     assert set(rows["all_replicates"]) == {REPLICATES}
 
@@ -272,7 +280,7 @@ def test_convergence_without_effects():
         )
         for name in NAMES
     }
-    found = verdicts(rules.convergence(make_run(same)))
+    found = verdicts(convergence.claims(make_run(same)))
     # Alike is at least as similar: C5 keeps its second half.
     assert found == {
         "C1": "not reproduced",
@@ -285,30 +293,30 @@ def test_convergence_without_effects():
 
 def test_half_of_c1_is_partly():
     run = make_run({"proximal": changed("proximal", value_distance=2.0)})
-    claim = rules.c1(rules.Reading(run))
+    claim = convergence.c1(Reading(run))
     assert outcomes(claim) == [SHOWN, CONTRADICTED]
     assert verdicts([claim]) == {"C1": "partly"}
 
 
 def test_sgd_that_settles_does_not_keep_growing():
     run = make_run({"sgd": changed("sgd", attention_error=2.0)})
-    assert outcomes(rules.c4(rules.Reading(run))) == [SHOWN, CONTRADICTED, SHOWN, SHOWN, SHOWN]
+    assert outcomes(convergence.c4(Reading(run))) == [SHOWN, CONTRADICTED, SHOWN, SHOWN, SHOWN]
 
 
 def test_diverged_sgd_counts_as_infinitely_far():
     run = make_run()
     rows = run.frame["optimizer"].eq("sgd") & (run.frame["step"] == LAST)
     run.frame.loc[rows, "diverged"] = True
-    run.frame.loc[rows, [*METRICS]] = np.nan
-    read = rules.Reading(run)
-    assert outcomes(rules.c1(read)) == [SHOWN, SHOWN]
+    run.frame.loc[rows, run.frame.columns.str.contains("signal|error|distance|loss")] = np.nan
+    read = Reading(run)
+    assert outcomes(convergence.c1(read)) == [SHOWN, SHOWN]
     # |Delta_V| of SGD is small no more.
-    assert outcomes(rules.c4(read)) == [SHOWN, SHOWN, SHOWN, CONTRADICTED, SHOWN]
+    assert outcomes(convergence.c4(read)) == [SHOWN, SHOWN, SHOWN, CONTRADICTED, SHOWN]
 
 
 def test_no_positive_run_shows_nothing():
     run = make_run(negative=range(REPLICATES))
-    rows = judge(rules.convergence(run))
+    rows = judge(convergence.claims(run))
     assert set(rows["verdict"]) == {"not reproduced"}
     assert rows["estimate"].isna().all()
     assert rows["all_estimate"].notna().all()
@@ -319,7 +327,7 @@ def test_other_runs_need_no_small_steps():
     frames = [frame("boost", BOOST, "boost", stage_1)]
     frames += [frame(name, TRAIN, "train", law) for name, law in laws.items()]
     both = pd.concat(frames, ignore_index=True)
-    rows = judge(rules.convergence(Run(None, both, {})), intervals=500)
+    rows = judge(convergence.claims(Run(None, both, {})), intervals=500)
     assert sorted(set(rows["id"])) == ["C1", "C3", "C4", "C5"]
     assert rows["confidence"].unique() == pytest.approx([1 - 0.05 / 500])
 
@@ -329,14 +337,14 @@ def test_other_runs_need_no_small_steps():
 
 def test_vocabulary():
     claimed = [make_run(setting={"states": states}) for states in (3, 10, 20)]
-    assert verdicts([rules.c6(claimed)]) == {"C6": "reproduced"}
+    assert verdicts([vocabulary.c6(claimed)]) == {"C6": "reproduced"}
     # A run that stops where its loss is least has nothing to stop early for.
     falling = changed("proximal", attention_distance=0.02)
     claimed[1] = make_run({"proximal": falling}, setting={"states": 10})
-    found = outcomes(rules.c6(claimed))
+    found = outcomes(vocabulary.c6(claimed))
     assert len(found) == 18
     assert [i for i, outcome in enumerate(found) if outcome != SHOWN] == [10, 11]
-    assert verdicts([rules.c6(claimed)]) == {"C6": "partly"}
+    assert verdicts([vocabulary.c6(claimed)]) == {"C6": "partly"}
 
 
 def simulated(near, growth):
@@ -362,27 +370,27 @@ def simulated(near, growth):
 )
 def test_simulation(near, growth, verdict):
     run = simulated(near, growth)
-    assert verdicts([rules.c7([run, run])]) == {"C7": verdict}
+    assert verdicts([simulation.c7([run, run])]) == {"C7": verdict}
 
 
 def test_nothing_is_near_a_path_that_diverges():
     run = simulated(0.05, 1.0)
     late = run.frame["step"] > SWITCH + 1
     run.frame.loc[late, ["value_signal", "attention_signal", "attention_error"]] = np.inf
-    near = outcomes(rules.c7([run]))[:2]  # then that SGD's error grows
+    near = outcomes(simulation.c7([run]))[:2]  # then that SGD's error grows
     assert SHOWN not in near
 
 
 def test_largest_deviation_is_at_common_steps():
     curve = np.array([0, 5, 10]), np.array([[0.0, 9.0, 1.5]])
     path = np.array([0, 10, 20]), np.array([[0.0, 1.0, 2.0]])
-    assert rules.largest_deviation(curve, path).tolist() == [0.25]
+    assert largest_deviation(curve, path).tolist() == [0.25]
 
 
 def test_deviation_of_what_diverges_is_infinite():
     path = np.array([0, 10]), np.array([[0.0, 1.0], [0.0, np.inf], [0.0, np.inf]])
     curve = np.array([0, 10]), np.array([[0.0, np.inf], [0.0, 1.0], [0.0, np.inf]])
-    assert rules.largest_deviation(curve, path).tolist() == [np.inf] * 3
+    assert largest_deviation(curve, path).tolist() == [np.inf] * 3
 
 
 def attention(noise, gap):
@@ -425,7 +433,7 @@ def attention(noise, gap):
     ],
 )
 def test_attention(noise, gap, expected):
-    assert outcomes(rules.c8(*attention(noise, gap))) == expected
+    assert outcomes(attending.c8(*attention(noise, gap))) == expected
 
 
 def transferred(scratch, one_step, last=0.01):
@@ -464,19 +472,19 @@ PRETRAINED = pd.DataFrame(
 )
 def test_from_scratch_and_transfer(good, scratch, one_step, c9, c10):
     rows = transferred(scratch, one_step)
-    found = verdicts([rules.c9(good, rows), rules.c10(PRETRAINED, rows)], 10)
+    found = verdicts([transfer.c9(good, rows), transfer.c10(PRETRAINED, rows)], 10)
     assert found == {"C9": c9, "C10": c10}
 
 
 def test_transfer_that_shows_nothing():
     rows = transferred((1000, 0.1), (1000, 1), last=0.7)
-    assert outcomes(rules.c10(PRETRAINED, rows), 10) == [CONTRADICTED] * 3
+    assert outcomes(transfer.c10(PRETRAINED, rows), 10) == [CONTRADICTED] * 3
 
 
 @pytest.mark.parametrize("first", [EVERY, SWITCH, SWITCH + EVERY])
 def test_runs_that_all_diverge_are_judged(first):
-    run, simulation = make_run(), simulated(0.05, 1.0)
-    for diverged in (run, simulation):
+    run, fast = make_run(), simulated(0.05, 1.0)
+    for diverged in (run, fast):
         numbers = diverged.frame.select_dtypes("float").columns.drop(
             [name for name in diverged.frame if "similarity" in name or name == "bayes_loss"],
             errors="ignore",
@@ -485,11 +493,12 @@ def test_runs_that_all_diverge_are_judged(first):
     rows = transferred((50, 1), (1000, 0.1))
     found = verdicts(
         [
-            *rules.convergence(run),
-            rules.c6([run] * 3),
-            rules.c7([simulation]),
-            rules.c9(run, rows),
-            *rules.beyond(run, rows),
+            *convergence.claims(run),
+            vocabulary.c6([run] * 3),
+            simulation.c7([fast]),
+            transfer.c9(run, rows),
+            *convergence.beyond(run),
+            transfer.b5(rows),
         ]
     )
     assert found["C1"] == found["C3"] == "not reproduced"
@@ -498,16 +507,16 @@ def test_runs_that_all_diverge_are_judged(first):
 def test_slow_first_stage(good):
     late = make_run(boost=lambda steps, spread: stage_1(steps, 0.01 * spread))
     rows = transferred((50, 1), (50, 0))
-    assert outcomes(rules.c9(good, rows), 10) == [SHOWN] * 3
-    assert outcomes(rules.c9(late, rows), 10) == [CONTRADICTED, SHOWN, SHOWN]
+    assert outcomes(transfer.c9(good, rows), 10) == [SHOWN] * 3
+    assert outcomes(transfer.c9(late, rows), 10) == [CONTRADICTED, SHOWN, SHOWN]
 
 
 def test_large_batches():
     run = make_run(setting={"batch": 8192, "length": 100}, negative=())
     every = np.arange(SWITCH + 1)
     path = np.broadcast_to(0.1 * every[:, None, None] / SWITCH, (SWITCH + 1, 2, REPLICATES))
-    assert outcomes(rules.c11(run, path, run, 2 * path)) == [SHOWN, SHOWN]
-    assert outcomes(rules.c11(run, 2 * path, run, path)) == [CONTRADICTED, CONTRADICTED]
+    assert outcomes(population.c11(run, path, run, 2 * path)) == [SHOWN, SHOWN]
+    assert outcomes(population.c11(run, 2 * path, run, path)) == [CONTRADICTED, CONTRADICTED]
 
 
 def test_beyond():
@@ -515,11 +524,15 @@ def test_beyond():
     run = make_run(negative=range(12))
     lost = (run.frame["replicate"] < 12) & (run.frame["step"] == LAST)
     run.frame.loc[lost, "normalised_attention_distance"] = K_Q**0.5
-    found = verdicts(rules.beyond(run, transferred((50, 1), (50, 0))), 10)
-    assert found == dict.fromkeys(("B1", "B2", "B3", "B4", "B5"), "shown")
+    assert verdicts(convergence.beyond(run), 10) == dict.fromkeys(("B1", "B2", "B3", "B4"), "shown")
     run = make_run({"proximal_large": as_claimed("sgd")}, negative=())
-    found = verdicts(rules.beyond(run, transferred((0.01, 2.5), (50, 0))), 10)
-    assert found == dict.fromkeys(("B1", "B2", "B4", "B5"), "not shown") | {"B3": "shown"}
+    found = verdicts(convergence.beyond(run), 10)
+    assert found == dict.fromkeys(("B1", "B2", "B4"), "not shown") | {"B3": "shown"}
+
+
+@pytest.mark.parametrize(("scratch", "verdict"), [((50, 1), "shown"), ((0.01, 2.5), "not shown")])
+def test_growth_from_scratch(scratch, verdict):
+    assert verdicts([transfer.b5(transferred(scratch, (50, 0)))], 10) == {"B5": verdict}
 
 
 # --- The written table ----------------------------------------------------------------
@@ -530,7 +543,7 @@ PART = Part("share", Rule(above=0.5), share([True] * 32))
 
 @pytest.fixture
 def written(good, tmp_path):
-    frame = judge([*rules.convergence(good), Claim("B", "Ours.", "transfer", [PART], paper=False)])
+    frame = judge([*convergence.claims(good), Claim("B", "Ours.", "transfer", [PART], paper=False)])
     tables.write(frame, tmp_path / "claims.parquet", CLAIMS, {"digest": "0"})
     return tables.read(tmp_path / "claims.parquet", CLAIMS)
 

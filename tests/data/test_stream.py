@@ -123,7 +123,7 @@ def test_split_restart_order_replicates_and_chunks_do_not_matter(
 
 
 def test_thread_count_does_not_matter(monkeypatch):
-    monkeypatch.setattr(cpu, "WORTH_A_MEETING", 1)
+    monkeypatch.setattr(cpu, "MIN_TOKENS_FOR_THREADS", 1)
     tasks = sample_tasks(3, 5000, 2, 1)
     one = Stream(tasks, [3]).batch(0, 60)
     one.tokens  # noqa: B018

@@ -1,8 +1,6 @@
 """The experiments as the pipeline runs them: by command line, Parquet in and out."""
 
 import json
-import runpy
-import sys
 
 import numpy as np
 import pandas as pd
@@ -10,85 +8,140 @@ import pytest
 import torch
 
 from scb import Task
-from scb.experiments.common import read_states, stream_of, write_states
+from scb.data.stream import Stream
+from scb.experiments import attention as attention_job
+from scb.experiments import boost, check, optimizers, sensitivity, simulate, tasks
+from scb.learning import states
 from scb.learning.algorithm import train
-from scb.learning.metrics import AttentionStatistics, measure
+from scb.learning.metrics import METRICS, AttentionStatistics, measure
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.learning.tables import CURVES
+from scb.settings import (
+    Attending,
+    Boost,
+    Checking,
+    Comparison,
+    Proximal,
+    Sgd,
+    Simulating,
+    Stage1,
+    Tasks,
+    Training,
+    Variant,
+)
 from scb.store import tables
 from scb.theory.population import trajectory
 
-TASKS = "--states 3 --length 40 --sparsity 2 --seed 5 --replicates 3 --output tasks.parquet"
-BOOST = (
-    "--tasks tasks.parquet --seed 5 --batch 8 --steps 12 --rate 0.05 --log-interval 5 "
-    "--curves boost.parquet --state boost_state.parquet"
+SECTION = Training(
+    seed=5,
+    replicates=3,
+    log_interval=5,
+    sampler="dirichlet",
+    concentration=1.0,
+    weights="uniform",
+    states=3,
+    length=40,
+    sparsity=2,
+    batch=8,
+    steps=30,
+    boost=Boost(steps=12, rate=0.05),
+    optimizers={
+        "proximal": Proximal(kind="proximal", rate=0.02, penalty=1e-3),
+        "sgd": Sgd(kind="sgd", rate=0.02),
+        "wild": Sgd(kind="sgd", rate=500),
+    },
 )
-BRANCHES = (
-    "--tasks tasks.parquet --state boost_state.parquet --seed 5 --batch 8 --steps 30 "
-    "--log-interval 5 --optimizer proximal 0.02 1e-3 1 --optimizer sgd 0.02 0 0 "
-    "--optimizer wild 500 0 0 --curves optimizers.parquet --state-output end.parquet"
+ATTENTION = Attending(seed=5, log_interval=10, batch=8, steps=20, rate=0.05, logit_rate=0.01)
+SIMULATION = Simulating(
+    seed=5,
+    log_interval=5,
+    batch=500,
+    steps=30,
+    boost=Boost(steps=10, rate=0.1),
+    rate=0.05,
+    penalty=1e-4,
+    particles=38,
 )
-ATTENTION = (
-    "--tasks tasks.parquet --seed 5 --batch 8 --steps 20 --rate 0.05 --logit-rate 0.01 "
-    "--log-interval 10 --curves attention.parquet --states attention_state.parquet"
-)
-SIMULATE = (
-    "--tasks tasks.parquet --seed 5 --batch 500 --steps 30 --boost-steps 10 --boost-rate 0.1 "
-    "--rate 0.05 --penalty 1e-4 --particles 38 --log-interval 5 --curves simulation.parquet"
-)
-SENSITIVITY = (
-    "--tasks tasks.parquet --seed 5 --batch 8 --steps 30 --boost-steps 12 --boost-rate 0.05 "
-    "--log-interval 5 --optimizer proximal 0.02 1e-3 1 --optimizer sgd 0.02 0 0 "
-    "--boost s_boost.parquet --curves s_curves.parquet"
+CHECK = Checking(
+    seed=5,
+    log_interval=5,
+    batch=16,
+    steps=12,
+    signal=0.3,
+    rate=0.05,
+    penalty=1e-3,
+    particles=38,
+    trained=2,
 )
 
-CHECK = (
-    "--tasks tasks.parquet --seed 5 --batch 16 --steps 12 --signal 0.3 --rate 0.05 "
-    "--penalty 1e-3 --particles 38 --trained 2 --log-interval 5 --curves check.parquet"
-)
 
-
-def call(folder, module, options):
-    """Run ``python -m scb.experiments.<module>`` in ``folder``, without a new process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", [module, *options.split()])
-        patch.delitem(sys.modules, f"scb.experiments.{module}", raising=False)
-        runpy.run_module(f"scb.experiments.{module}", run_name="__main__")
+def changed(settings, **fields):
+    """The settings with other values, checked."""
+    return type(settings).model_validate(settings.model_dump() | fields)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def make(call):
+    """Run jobs of an experiment: ``make(folder, "tasks", "boost", ...)``."""
+
+    def make(folder, *names, section=SECTION, words=(), simulation=SIMULATION, checked=CHECK):
+        jobs = {
+            "tasks": (tasks.draw_tasks, Tasks.of(section), {"tasks": "tasks"}),
+            "boost": (
+                boost.boost,
+                Stage1.of(section),
+                {"tasks": "tasks", "curves": "boost", "state": "boost_state"},
+            ),
+            "optimizers": (
+                optimizers.compare,
+                Comparison.of(section),
+                {"tasks": "tasks", "state": "boost_state", "curves": "optimizers"},
+            ),
+            "attention": (
+                attention_job.attention,
+                ATTENTION,
+                {"tasks": "tasks", "curves": "attention", "states": "attention_state"},
+            ),
+            "simulate": (
+                simulate.simulation,
+                simulation,
+                {"tasks": "tasks", "curves": "simulation"},
+            ),
+            "check": (check.check, checked, {"tasks": "tasks", "curves": "check"}),
+        }
+        for name in names:
+            job, settings, files = jobs[name]
+            call(job, settings, folder, *words, **files)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, make, call):
     folder = tmp_path_factory.mktemp("experiments")
-    for module, options in (
-        ("tasks", TASKS),
-        ("boost", BOOST),
-        ("optimizers", BRANCHES),
-        ("attention", ATTENTION),
-        ("simulate", SIMULATE),
-        ("check", CHECK),
-    ):
-        call(folder, module, options)
+    make(folder, "tasks", "boost", "attention", "simulate", "check")
+    files = {"tasks": "tasks", "state": "boost_state", "curves": "optimizers", "states": "end"}
+    call(optimizers.compare, Comparison.of(SECTION), folder, **files)
     return folder
 
 
 def test_boost_is_plain_training_from_the_papers_start(folder):
     task = Task.load(folder / "tasks.parquet")
     model = LinearTransformer.initial(task)
-    train(model, preconditioned(task, model, 0.05), stream_of(task, 5), range(12), 8)
-    names, step, value, columns = read_states(folder / "boost_state.parquet")
+    train(model, preconditioned(task, model, 0.05), Stream.of(task, 5), range(12), 8)
+    names, step, value, columns = states.read(folder / "boost_state.parquet")
     assert (names, step) == (["boost"], 12)
     torch.testing.assert_close(value[0], model.value.detach())
     torch.testing.assert_close(columns[0], model.columns.detach())
 
 
 @pytest.mark.gpu
-def test_boost_on_a_gpu_is_that_on_the_cpu(folder, tmp_path):
-    call(tmp_path, "tasks", TASKS)
-    call(tmp_path, "boost", BOOST + " --device cuda")
-    *_, value, columns = read_states(tmp_path / "boost_state.parquet")
-    *_, other_value, other_columns = read_states(folder / "boost_state.parquet")
+def test_boost_on_a_gpu_is_that_on_the_cpu(folder, tmp_path, make):
+    make(tmp_path, "tasks")
+    make(tmp_path, "boost", words=("--device", "cuda"))
+    *_, value, columns = states.read(tmp_path / "boost_state.parquet")
+    *_, other_value, other_columns = states.read(folder / "boost_state.parquet")
     torch.testing.assert_close(value, other_value, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(columns, other_columns, rtol=1e-4, atol=1e-6)
 
@@ -97,8 +150,8 @@ def test_branches_go_on_from_the_boost_on_its_stream(folder):
     task = Task.load(folder / "tasks.parquet")
     model = LinearTransformer.initial(task)
     for rate, steps in ((0.05, range(12)), (0.02, range(12, 30))):
-        train(model, preconditioned(task, model, rate), stream_of(task, 5), steps, 8)
-    names, step, value, columns = read_states(folder / "end.parquet")
+        train(model, preconditioned(task, model, rate), Stream.of(task, 5), steps, 8)
+    names, step, value, columns = states.read(folder / "end.parquet")
     assert (names, step) == (["proximal", "sgd", "wild"], 30)
     torch.testing.assert_close(value[1], model.value.detach(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(columns[1], model.columns.detach(), rtol=1e-4, atol=1e-6)
@@ -110,20 +163,19 @@ def test_a_diverged_run_is_recorded_and_leaves_the_others_alone(folder):
     assert diverged.to_dict() == {"proximal": False, "sgd": False, "wild": True}
     assert set(frame["step"]) == {12, 15, 20, 25, 30}
     kept = frame[~frame["diverged"]]
-    assert np.isfinite(kept[list(tables.MEASURED)]).all(axis=None)
+    assert np.isfinite(kept[[*METRICS, *(f"normalised_{name}" for name in METRICS)]]).all(axis=None)
 
 
 def test_setting_travels_with_the_tables(folder):
     setting = tables.setting(folder / "optimizers.parquet")
     assert setting["states"] == 3
     assert setting["boost_rate"] == 0.05
-    assert setting["optimizers"]["proximal"] == {"rate": 0.02, "penalty": 1e-3, "threshold": True}
+    assert setting["optimizers"]["proximal"] == SECTION.optimizers["proximal"].model_dump()
 
 
-def test_few_replicates_are_the_first_of_many(folder, tmp_path):
-    call(tmp_path, "tasks", TASKS)
-    call(tmp_path, "boost", BOOST)
-    call(tmp_path, "optimizers", BRANCHES.replace("--state-output end.parquet", "--replicates 2"))
+def test_few_replicates_are_the_first_of_many(folder, tmp_path, make):
+    make(tmp_path, "tasks", "boost")
+    make(tmp_path, "optimizers", section=changed(SECTION, replicates=2))
     few = tables.read(tmp_path / "optimizers.parquet", CURVES)
     many = tables.read(folder / "optimizers.parquet", CURVES)
     shared = many[many["replicate"] < 2].reset_index(drop=True)
@@ -131,20 +183,31 @@ def test_few_replicates_are_the_first_of_many(folder, tmp_path):
     assert not (tmp_path / "end.parquet").exists()
 
 
-def vary(folder, options=""):
-    """Curves of Stage 1 and of the optimizers after it, with a reading changed."""
-    call(folder, "sensitivity", SENSITIVITY + options)
-    return [
-        tables.read(folder / f"s_{name}.parquet", CURVES).set_index(
-            ["optimizer", "replicate", "step"]
-        )
-        for name in ("boost", "curves")
-    ]
+VARIANT = Variant.of(
+    SECTION, optimizers={name: SECTION.optimizers[name] for name in ("proximal", "sgd")}
+)
 
 
 @pytest.fixture(scope="module")
-def unvaried(folder):
-    return vary(folder)
+def vary(call, folder):
+    """Curves of Stage 1 and of the optimizers after it, with a reading changed."""
+
+    def vary(settings=VARIANT):
+        files = {"boost": "s_boost", "curves": "s_curves"}
+        call(sensitivity.variant, settings, folder, tasks="tasks", **files)
+        return [
+            tables.read(folder / f"{name}.parquet", CURVES).set_index(
+                ["optimizer", "replicate", "step"]
+            )
+            for name in files.values()
+        ]
+
+    return vary
+
+
+@pytest.fixture(scope="module")
+def unvaried(vary):
+    return vary()
 
 
 def test_sensitivity_without_a_change_is_the_replication(folder, unvaried):
@@ -154,26 +217,29 @@ def test_sensitivity_without_a_change_is_the_replication(folder, unvaried):
         pd.testing.assert_frame_equal(found.sort_index(), frame.sort_index(), rtol=1e-4)
 
 
-def test_raw_sgd_changes_sgd_alone(folder, unvaried):
-    boost, curves = vary(folder, " --raw")
+def test_raw_sgd_changes_sgd_alone(vary, unvaried):
+    raw = VARIANT.optimizers | {"sgd": Sgd(kind="raw", rate=0.02)}
+    boost, curves = vary(VARIANT.model_copy(update={"optimizers": raw}))
     pd.testing.assert_frame_equal(boost, unvaried[0])
     pd.testing.assert_frame_equal(curves.loc["proximal"], unvaried[1].loc["proximal"], rtol=1e-4)
     last = curves.xs(30, level="step").loc["sgd", "attention_signal"]
     assert (last != unvaried[1].xs(30, level="step").loc["sgd", "attention_signal"]).all()
 
 
-def test_rates_as_they_are_are_the_scaled_ones_where_k_is_1(folder, unvaried):
+def test_rates_as_they_are_are_the_scaled_ones_where_k_is_1(folder, vary):
     # Stage 1's first step moves V by eta G_V: alpha_V by a factor K_Q less than the scaled one.
-    options = " --unscaled".replace("--unscaled", "--unscaled --log-interval 1")
-    boost, _ = vary(folder, options)
-    scaled, _ = vary(folder, " --log-interval 1")
+    scaled, boost = (
+        vary(changed(VARIANT, log_interval=1, boost=Boost(steps=12, rate=0.05, scaled=scaled)))[0]
+        for scaled in (True, False)
+    )
     task = Task.load(folder / "tasks.parquet")
     ratio = boost.xs(1, level="step")["value_signal"] / scaled.xs(1, level="step")["value_signal"]
     np.testing.assert_allclose(ratio, task.attention_energy, rtol=1e-3)
 
 
-def test_each_run_switches_at_its_own_signal(folder, unvaried):
-    boost, curves = vary(folder, " --switch-signal 0.05")
+def test_each_run_switches_at_its_own_signal(vary):
+    rule = Boost(steps=12, rate=0.05, signal=0.05)
+    boost, curves = vary(VARIANT.model_copy(update={"boost": rule}))
     signals = boost[["value_signal", "attention_signal"]].abs().max(axis=1).loc["boost"]
     ends = {}
     for replicate, signal in signals.groupby("replicate"):
@@ -192,14 +258,14 @@ def test_each_run_switches_at_its_own_signal(folder, unvaried):
         assert curves.loc[(name, late, min(ends.values()))]["value_signal"] == first["value_signal"]
 
 
-def test_provenance_tells_what_a_job_read_and_wrote(folder, tmp_path):
-    call(tmp_path, "tasks", TASKS)
-    call(tmp_path, "boost", f"{BOOST} --provenance boost.provenance.json")
-    record = json.loads((tmp_path / "boost.provenance.json").read_text())
-    assert set(record["inputs"]) == {"tasks.parquet"}
-    assert set(record["outputs"]) == {"boost.parquet", "boost_state.parquet"}
-    settings = {"seed": 5, "batch": 8, "steps": 12, "rate": 0.05, "log_interval": 5}
-    assert record["settings"] == settings
+def test_provenance_tells_what_a_job_read_and_wrote(tmp_path, make):
+    make(tmp_path, "tasks")
+    make(tmp_path, "boost", words=("--provenance", str(tmp_path / "boost.json")))
+    record = json.loads((tmp_path / "boost.json").read_text())
+    assert set(record["inputs"]) == {str(tmp_path / "tasks.parquet")}
+    outputs = {str(tmp_path / f"{name}.parquet") for name in ("boost", "boost_state")}
+    assert set(record["outputs"]) == outputs
+    assert record["settings"] == Stage1.of(SECTION).model_dump()
     assert (record["seed"], record["threads"]) == (5, 1)
     assert record["device"] == "cpu" or record["device"].startswith("cuda (")
 
@@ -227,9 +293,8 @@ def test_simulation_logs_the_branches_and_the_population_path(folder):
     np.testing.assert_allclose(last["attention_signal"], path[30, 1], rtol=1e-6)
 
 
-def test_a_replicate_is_simulated_alike_among_others(folder, tmp_path):
-    call(tmp_path, "tasks", TASKS.replace("--replicates 3", "--replicates 2"))
-    call(tmp_path, "simulate", SIMULATE)
+def test_a_replicate_is_simulated_alike_among_others(folder, tmp_path, make):
+    make(tmp_path, "tasks", "simulate", section=changed(SECTION, replicates=2))
     few = tables.read(tmp_path / "simulation.parquet", CURVES)
     many = tables.read(folder / "simulation.parquet", CURVES)
     shared = many[many["replicate"] < 2].reset_index(drop=True)
@@ -258,7 +323,7 @@ def test_check_trains_some_replicates_from_where_all_are_simulated(folder):
     value = (trivial + 0.3 * (task.transition - trivial)).float()
     columns = (uniform + 0.3 * (task.attention.mT - uniform)).float()
     model = LinearTransformer(value, columns)
-    train(model, preconditioned(task, model, 0.05), stream_of(task, 5), range(12), 16)
+    train(model, preconditioned(task, model, 0.05), Stream.of(task, 5), range(12), 16)
     end = frame[(frame["optimizer"] == "sgd_trained") & (frame["step"] == 12)]
     statistics = AttentionStatistics.of(task, model.columns.detach())
     expected = measure(task, model.value.detach(), statistics)
@@ -266,42 +331,40 @@ def test_check_trains_some_replicates_from_where_all_are_simulated(folder):
         np.testing.assert_allclose(end[name], expected[name][:2], rtol=1e-4)
 
 
-def test_same_seed_same_bytes(folder, tmp_path):
-    call(tmp_path, "tasks", TASKS)
-    call(tmp_path, "boost", BOOST)
+def test_same_seed_same_bytes(folder, tmp_path, make):
+    make(tmp_path, "tasks", "boost")
     for name in ("tasks.parquet", "boost.parquet", "boost_state.parquet"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
 def test_states_round_trip(tmp_path):
     value, columns = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 9)
-    write_states(tmp_path / "s.parquet", ["a", "b"], 7, value, columns, {})
-    names, step, value_back, columns_back = read_states(tmp_path / "s.parquet")
+    states.write(tmp_path / "s.parquet", ["a", "b"], 7, value, columns, {})
+    names, step, value_back, columns_back = states.read(tmp_path / "s.parquet")
     assert (names, step) == (["a", "b"], 7)
     assert torch.equal(value_back, value)
     assert torch.equal(columns_back, columns)
 
 
 @pytest.mark.parametrize(
-    ("module", "options", "fault"),
+    ("name", "tasks_of", "fault"),
     [
-        ("tasks", TASKS.replace("--states 3", "--states 1"), "states is 1"),
-        ("tasks", TASKS.replace("--sparsity 2", "--sparsity 41"), "sparsity is 41"),
-        ("boost", BOOST.replace("--rate 0.05", "--rate -1"), "rate must be positive"),
-        ("boost", BOOST + " --device abacus", "device is abacus"),
-        ("check", CHECK.replace("--particles 38", "--particles 39"), "particles is 39"),
-        ("optimizers", BRANCHES.replace("wild", "sgd"), "each may be used once"),
-        ("boost", BOOST.replace("tasks.parquet", "nowhere.parquet"), "nowhere.parquet"),
-        ("boost", BOOST.replace("tasks.parquet", "boost.parquet"), "boost.parquet"),
-        ("boost", BOOST.replace("tasks.parquet", "cut.parquet"), "cut.parquet"),
+        ("boost", "nowhere", "nowhere.parquet"),
+        ("boost", "boost", "boost.parquet"),
+        ("boost", "cut", "cut.parquet"),
+        ("check", "tasks", "particles is 39"),
     ],
 )
-def test_bad_input_ends_in_one_line(folder, module, options, fault):
+def test_bad_input_ends_in_one_line(folder, call, name, tasks_of, fault):
     whole = (folder / "tasks.parquet").read_bytes()
     (folder / "cut.parquet").write_bytes(whole[: len(whole) // 2])
     before = sorted(folder.iterdir())
+    job, settings, files = {
+        "boost": (boost.boost, Stage1.of(SECTION), {"curves": "new", "state": "new_state"}),
+        "check": (check.check, changed(CHECK, particles=39), {"curves": "new"}),
+    }[name]
     with pytest.raises(SystemExit) as failed:
-        call(folder, module, options)
+        call(job, settings, folder, tasks=tasks_of, **files)
     message = failed.value.code  # a text: printed to standard error, with status 1
     assert fault in message
     assert len(message.splitlines()) == 1
@@ -310,22 +373,31 @@ def test_bad_input_ends_in_one_line(folder, module, options, fault):
 
 # The first two are more than any machine can address; the third is what a GPU raises.
 @pytest.mark.parametrize("lack", [torch.empty, np.empty, torch.OutOfMemoryError])
-def test_lack_of_memory_ends_in_one_line(folder, monkeypatch, lack):
+def test_lack_of_memory_ends_in_one_line(folder, make, monkeypatch, lack):
     def fail(*_):
         fault = lack(2**50)
         raise fault
 
-    monkeypatch.setattr("scb.experiments.common.stream_of", fail)
+    monkeypatch.setattr(Stream, "of", fail)
     with pytest.raises(SystemExit) as failed:
-        call(folder, "boost", BOOST)
+        make(folder, "boost")
     assert ": out of memory: " in failed.value.code
     assert len(failed.value.code.splitlines()) == 1
 
 
-def test_another_fault_is_not_taken_for_a_lack_of_memory(folder, monkeypatch):
+def test_another_fault_is_not_taken_for_a_lack_of_memory(folder, make, monkeypatch):
     def fail(*_):
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr("scb.experiments.common.stream_of", fail)
+    monkeypatch.setattr(Stream, "of", fail)
     with pytest.raises(RuntimeError, match="a mistake of ours"):
-        call(folder, "boost", BOOST)
+        make(folder, "boost")
+
+
+def test_ctrl_c_ends_in_one_line(folder, make, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stream, "of", stop)
+    with pytest.raises(SystemExit, match=r": interrupted$"):
+        make(folder, "boost")

@@ -1,71 +1,71 @@
 """The experiments of transfer as the pipeline runs them: Parquet in and out."""
 
-import runpy
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from scb import Task
-from scb.experiments.common import read_pretrained, stream_of
+from scb.data.stream import Stream
+from scb.experiments import finetune, one_step, pretrain, scratch, tasks
 from scb.learning.algorithm import train
+from scb.learning.metrics import support_found
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.learning.tables import TRANSFER
+from scb.settings import Finetuning, Pretraining, Scratching, Stepping, Tasks
 from scb.store import tables
 from scb.theory.population import largest_stable_rate
 from scb.theory.tables import PRETRAINED
 from scb.theory.transfer import (
     Conditions,
     MeanGradient,
-    one_step,
+    read_pretrained,
     start_model,
     start_penalty,
-    support_found,
 )
+from scb.theory.transfer import one_step as stepped
 
-TASKS = "--states 4 --length {} --sparsity 2 --seed 5 --sampler balanced --concentration 0.1"
-PRETRAIN = (
-    "--tasks tasks_20.parquet --seed 5 --length 20 --concentration 0.1 --correlation 0.8 0 -0.3 "
-    "--batch 256 --steps 60 --fit-steps 60 --fit-rate 0.1 --output pretrained.parquet"
+CORRELATIONS = (0.8, 0, -0.3)
+PRETRAIN = Pretraining(
+    seed=5,
+    length=20,
+    concentration=0.1,
+    correlations=CORRELATIONS,
+    batch=256,
+    steps=60,
+    fit_steps=60,
+    fit_rate=0.1,
 )
-ONE_STEP = (
-    "--tasks tasks_40.parquet --pretrained pretrained.parquet --seed 5 --mixing 0.2 --batch 8 "
-    "--steps 20 --ratio 2 --curves one_step.parquet"
-)
-FINETUNE = (
-    "--tasks tasks_40.parquet --pretrained pretrained.parquet --seed 5 --mixing 0.2 --batch 8 "
-    "--growth 0.5 --log-interval 5 --curves finetune.parquet"
-)
-SCRATCH = (
-    "--tasks tasks_40.parquet --seed 5 --batch 8 --growth 1 --log-interval 5 "
-    "--curves scratch.parquet"
-)
+ONE_STEP = Stepping(seed=5, mixing=0.2, batch=8, steps=20, ratio=2)
+FINETUNE = Finetuning(seed=5, mixing=0.2, batch=8, growth=0.5, log_interval=5)
+SCRATCH = Scratching(seed=5, batch=8, growth=1, log_interval=5)
 
 
-def call(folder, module, options):
-    """Run ``python -m scb.experiments.<module>`` in ``folder``, without a new process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", [module, *options.split()])
-        runpy.run_module(f"scb.experiments.{module}", run_name="__main__")
+def drawing(length, replicates, seed=5):
+    return Tasks(
+        seed=seed,
+        replicates=replicates,
+        states=4,
+        length=length,
+        sparsity=2,
+        sampler="balanced",
+        concentration=0.1,
+        weights="uniform",
+    )
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, call):
     folder = tmp_path_factory.mktemp("transfer")
     for length, replicates in ((20, 3), (40, 2)):
-        options = f" --replicates {replicates} --output tasks_{length}.parquet"
-        call(folder, "tasks", TASKS.format(length) + options)
-    for module, options in (
-        ("pretrain", PRETRAIN),
-        ("one_step", ONE_STEP),
-        ("finetune", FINETUNE),
-        ("scratch", SCRATCH),
-    ):
-        call(folder, module, options)
+        call(tasks.draw_tasks, drawing(length, replicates), folder, tasks=f"tasks_{length}")
+    files = {"tasks": "tasks_20", "pretrained": "pretrained"}
+    call(pretrain.pretraining, PRETRAIN, folder, **files)
+    files["tasks"] = "tasks_40"
+    call(one_step.steps, ONE_STEP, folder, **files, curves="one_step")
+    call(finetune.finetune, FINETUNE, folder, **files, curves="finetune")
+    call(scratch.from_scratch, SCRATCH, folder, tasks="tasks_40", curves="scratch")
     return folder
 
 
@@ -90,9 +90,9 @@ def test_pretraining_learns_the_transition_from_samples(folder):
 
 def test_pretrained_values_are_read_for_fewer_replicates(folder):
     task = Task.load(folder / "tasks_40.parquet")
-    value, told = read_pretrained(folder / "pretrained.parquet", task)
+    value, reported = read_pretrained(folder / "pretrained.parquet", task)
     assert value.shape == (3, 2, 4, 4)
-    assert told["correlations"] == [0.8, 0, -0.3]
+    assert reported["correlations"] == [0.8, 0, -0.3]
     torch.testing.assert_close(
         (value @ task.stationary[..., None])[..., 0],
         task.stationary.expand(3, 2, 4),
@@ -100,7 +100,7 @@ def test_pretrained_values_are_read_for_fewer_replicates(folder):
         rtol=0,
     )
     learned = Conditions.of(task, value[0]).correlation
-    low, high = told["learned"][0]
+    low, high = reported["learned"][0]
     assert low - 1e-9 <= learned.min() <= learned.max() <= high + 1e-9
 
 
@@ -112,8 +112,8 @@ def test_one_step_logs_the_step_of_every_number_of_samples(folder):
     value, _ = read_pretrained(folder / "pretrained.parquet", task)
     model = start_model(task, value, 0.2)
     mean = MeanGradient(model.columns)
-    train(model, [mean], stream_of(task, 5), range(8), 8)
-    found = support_found(task, one_step(task, mean.mean, 0.0))
+    train(model, [mean], Stream.of(task, 5), range(8), 8)
+    found = support_found(task, stepped(task, mean.mean, 0.0))
     rows = frame[frame["samples"] == 64].set_index(["correlation", "replicate"])["support"]
     for row, rho in enumerate((0.8, 0, -0.3)):
         np.testing.assert_allclose(rows[rho].sort_index(), found[row])
@@ -126,11 +126,11 @@ def test_finetuning_is_the_thresholded_step_and_then_stage_2(folder):
     value, _ = read_pretrained(folder / "pretrained.parquet", task)
     model = start_model(task, value, 0.2)
     mean, penalty = MeanGradient(model.columns), start_penalty(task, 0.2)
-    train(model, [mean], stream_of(task, 5), range(first), 8)
-    model = LinearTransformer(model.value.detach(), one_step(task, mean.mean, penalty))
+    train(model, [mean], Stream.of(task, 5), range(first), 8)
+    model = LinearTransformer(model.value.detach(), stepped(task, mean.mean, penalty))
     rate = largest_stable_rate(task, 8) / 4
     steps = preconditioned(task, model, rate, rate * penalty)
-    train(model, steps, stream_of(task, 5), range(first, last), 8)
+    train(model, steps, Stream.of(task, 5), range(first, last), 8)
     frame = tables.read(folder / "finetune.parquet", TRANSFER)
     rows = frame[frame["samples"] == setting["budget"]]
     rows = rows.set_index(["correlation", "replicate"])["value_distance"]
@@ -149,11 +149,12 @@ def test_scratch_begins_at_the_papers_start(folder):
     assert frame["samples"].max() == tables.setting(folder / "scratch.parquet")["budget"]
 
 
-def test_a_replicate_is_alike_among_others(folder, tmp_path):
-    call(tmp_path, "tasks", TASKS.format(40) + " --replicates 1 --output tasks_40.parquet")
-    for name in ("pretrained.parquet",):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    call(tmp_path, "one_step", ONE_STEP)
+def test_a_replicate_is_alike_among_others(folder, tmp_path, call):
+    call(tasks.draw_tasks, drawing(40, 1), tmp_path, tasks="tasks_40")
+    name = "pretrained.parquet"
+    (tmp_path / name).write_bytes((folder / name).read_bytes())
+    files = {"tasks": "tasks_40", "pretrained": "pretrained", "curves": "one_step"}
+    call(one_step.steps, ONE_STEP, tmp_path, **files)
     few = tables.read(tmp_path / "one_step.parquet", TRANSFER)
     many = tables.read(folder / "one_step.parquet", TRANSFER)
     shared = many[many["replicate"] == 0].reset_index(drop=True)
@@ -161,19 +162,26 @@ def test_a_replicate_is_alike_among_others(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "options", "fault"),
+    ("job", "settings", "tasks_of", "fault"),
     [
-        ("one_step", ONE_STEP.replace("--mixing 0.2", "--mixing 0"), "mixing is 0.0"),
-        ("one_step", ONE_STEP.replace("tasks_40", "others"), "another mu"),
-        ("finetune", FINETUNE.replace("tasks_40", "many"), "states and replicates"),
-        ("pretrain", PRETRAIN.replace(" 0.8 ", " 1.8 "), "correlation is 1.8"),
+        (one_step.steps, ONE_STEP.model_copy(update={"mixing": 0.0}), "tasks_40", "mixing is 0.0"),
+        (one_step.steps, ONE_STEP, "others", "another mu"),
+        (finetune.finetune, FINETUNE, "many", "states and replicates"),
     ],
 )
-def test_bad_input_ends_in_one_line(folder, module, options, fault):
-    other = TASKS.format(40).replace("--seed 5", "--seed 6")
-    call(folder, "tasks", other + " --replicates 2 --output others.parquet")
-    call(folder, "tasks", TASKS.format(40) + " --replicates 4 --output many.parquet")
+def test_bad_input_ends_in_one_line(folder, call, job, settings, tasks_of, fault):
+    call(tasks.draw_tasks, drawing(40, 2, seed=6), folder, tasks="others")
+    call(tasks.draw_tasks, drawing(40, 4), folder, tasks="many")
     with pytest.raises(SystemExit) as failed:
-        call(folder, module, options)
+        call(job, settings, folder, tasks=tasks_of, pretrained="pretrained", curves="new")
     assert fault in failed.value.code
+    assert len(failed.value.code.splitlines()) == 1
+    assert not (folder / "new.parquet").exists()
+
+
+def test_a_correlation_that_none_can_have_ends_in_one_line(folder, call):
+    settings = PRETRAIN.model_copy(update={"correlations": (0.8, 1.8)})
+    with pytest.raises(SystemExit) as failed:
+        call(pretrain.pretraining, settings, folder, tasks="tasks_20", pretrained="new")
+    assert "1.8" in failed.value.code
     assert len(failed.value.code.splitlines()) == 1

@@ -1,9 +1,12 @@
 """Figures, drawn from synthetic tables that hold every case a run can end in."""
 
+import json
+import pkgutil
 import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib.image
@@ -16,19 +19,12 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from scb import figures as package
 from scb.data.tables import TASKS
-from scb.figures import (
-    fig1_convergence,
-    fig2_softmax_vs_linear,
-    fig3_signals,
-    fig4_similarity,
-    fig5_vocabulary,
-    fig6_simulation,
-    style,
-)
+from scb.figures import fig2_softmax_vs_linear, fig5_vocabulary, fig6_simulation, style
 from scb.figures.replicates import Band, Run, worst
-from scb.learning.metrics import METRICS
 from scb.learning.tables import CURVES, STATES
+from scb.settings import Curves, Rows
 from scb.store import tables
 
 REPLICATES = 6
@@ -38,9 +34,11 @@ SWITCH, LAST, EVERY = 120, 400, 20
 OPTIMIZERS = {
     "proximal": {"rate": 0.005, "penalty": 1e-5, "threshold": True},
     "proximal_large": {"rate": 0.005, "penalty": 1e-4, "threshold": True},
-    "sgd": {"rate": 0.005, "penalty": 0.0, "threshold": False},
-    "sgd_small": {"rate": 0.001, "penalty": 0.0, "threshold": False},
+    "sgd": {"rate": 0.005},
+    "sgd_small": {"rate": 0.001},
 }
+STRANGER = {"momentum_sgd": {"rate": 0.007}}
+"""An optimizer that no figure knows."""
 GROWTH = {"proximal": 0.6, "proximal_large": 0.3, "sgd": 1.0, "sgd_small": 0.4}
 
 
@@ -60,8 +58,8 @@ def rows(
     kp, kq = 0.2, 0.5
     found = signal * sign > 0.5
     gone = (steps >= DIVERGED[1]) & (optimizer == "sgd") & (replicate == DIVERGED[0])
-    frame = {"optimizer": optimizer, "replicate": replicate, "step": steps, "stage": stage}
-    frame |= {"diverged": gone, "bayes_loss": 0.3 + 0.01 * replicate}
+    bayes = 0.3 + 0.01 * replicate
+    frame = {}
     for part, k, size in (("value", kp, 0.02), ("attention", kq, error)):
         a, d = signal * noise, size * noise
         frame[f"{part}_signal"], frame[f"{part}_error"] = a, d
@@ -73,12 +71,12 @@ def rows(
         frame[f"normalised_{part}_distance"] = np.where(found, 0.01 * noise, np.sqrt(k))
         frame[f"normalised_{part}_similarity"] = np.where(found, 0.99, 0.1)
         frame[f"normalised_{part}_centred_similarity"] = np.where(found, 0.99, 0.0)
-    frame["test_loss"] = frame["bayes_loss"] + 0.05 * (1 - signal**2) + 0.01 * error**2
-    frame["normalised_test_loss"] = frame["bayes_loss"] + np.where(found, 1e-4, 0.05)
-    for name in METRICS:
-        for column in (name, f"normalised_{name}"):
-            frame[column] = np.where(gone, np.nan, frame[column])
-    return pd.DataFrame(frame)
+    frame["test_loss"] = bayes + 0.05 * (1 - signal**2) + 0.01 * error**2
+    frame["normalised_test_loss"] = bayes + np.where(found, 1e-4, 0.05)
+    frame["edge_sharpness"] = 2 + error  # a metric that no figure knows
+    frame = {name: np.where(gone, np.nan, column) for name, column in frame.items()}
+    frame |= {"optimizer": optimizer, "replicate": replicate, "step": steps, "stage": stage}
+    return pd.DataFrame(frame | {"diverged": gone, "bayes_loss": bayes})
 
 
 def curves(optimizers: list[str], steps: np.ndarray, stage: str = "train", states: int = 3):
@@ -96,31 +94,32 @@ TRAIN = np.arange(SWITCH, LAST + 1, EVERY)
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables for all figures."""
-    root = tmp_path_factory.mktemp("results")
+    return write_results(tmp_path_factory.mktemp("results"), OPTIMIZERS, ["proximal", "sgd"])
+
+
+def write_results(root: Path, optimizers: dict[str, dict], simulated: list[str]) -> Path:
+    """Tables of these optimizers, trained and simulated."""
     for states, name in ((3, "convergence"), (10, "vocabulary_10")):
         setting = {"states": states, "length": 5000, "batch": 64, "boost_rate": 0.01}
-        frame = curves(["boost"], BOOST, "boost", states)
-        tables.write(frame, root / name / "boost.parquet", CURVES, setting)
-        frame = curves(list(OPTIMIZERS), TRAIN, states=states)
-        setting["optimizers"] = OPTIMIZERS
+        boost = curves(["boost"], BOOST, "boost", states)
+        tables.write(boost, root / name / "boost.parquet", CURVES, setting)
+        frame = curves(list(optimizers), TRAIN, states=states)
+        setting["optimizers"] = optimizers
         tables.write(frame, root / name / "optimizers.parquet", CURVES, setting)
+        tables.write(pd.concat([boost, frame]), root / name / "both.parquet", CURVES, setting)
+    setting |= {"length": 100_000, "optimizers": {name: optimizers[name] for name in simulated}}
+    names = [*simulated, "population"]
     for states in (100, 500):
-        frame = pd.concat(
-            [
-                curves(["boost"], BOOST, "boost", states),
-                curves(["proximal", "sgd", "population"], TRAIN, states=states),
-            ]
-        )
-        setting |= {"states": states, "length": 100_000, "batch": 65536}
+        both = [curves(["boost"], BOOST, "boost", states), curves(names, TRAIN, states=states)]
+        setting |= {"states": states, "batch": 65536}
         path = root / f"simulation_{states}" / "simulation.parquet"
-        tables.write(frame, path, CURVES, setting)
-    names = ["proximal", "sgd", "population"]
-    trained = curves(["proximal", "sgd"], TRAIN, states=100)
+        tables.write(pd.concat(both), path, CURVES, setting)
+    trained = curves(simulated, TRAIN, states=100)
     trained = trained[trained["replicate"] < 2]
     frame = curves(names, TRAIN, states=100)
     frame = pd.concat([frame, trained.assign(optimizer=trained["optimizer"] + "_trained")])
     setting |= {"states": 100, "batch": 512, "signal": 0.1}
-    tables.write(frame, root / "check_100" / "check.parquet", CURVES, setting)
+    tables.write(frame, root / "check" / "check.parquet", CURVES, setting)
     write_attention(root / "attention")
     return root
 
@@ -162,48 +161,95 @@ def write_attention(folder: Path) -> None:
     tables.write(frame, folder / "curves.parquet", CURVES, setting)
 
 
-def options(number: int, root: Path) -> list[str]:
+FIGURES = {
+    name: module.draw
+    for _, name, _ in pkgutil.iter_modules(package.__path__)
+    if hasattr(module := import_module(f"scb.figures.{name}"), "draw")
+}
+OWN = {
+    "fig2_softmax_vs_linear": {
+        name: [f"attention/{name}.parquet"] for name in ("tasks", "curves", "states")
+    },
+    "fig6_simulation": {
+        "curves": [
+            "simulation_100/simulation.parquet",
+            "simulation_500/simulation.parquet",
+            "check/check.parquet",
+        ]
+    },
+    "overview": {"curves": ["convergence/both.parquet"]},
+}
+"""Tables of what is not drawn from Stage 1 and the optimizers after it."""
+
+FROM_OPTIMIZERS = [
+    name
+    for name, draw in FIGURES.items()
+    if draw.inputs.keys() == {"boost", "curves"} and draw.settings in (Curves, Rows, None)
+]
+NAMES = [*FROM_OPTIMIZERS, *OWN]
+
+
+def files_of(name: str, root: Path) -> dict[str, list[Path]]:
+    """Tables of a figure."""
+    if name in OWN:
+        return {key: [root / path for path in paths] for key, paths in OWN[name].items()}
+    several = FIGURES[name].inputs["boost"] is not Path
+    folders = ["convergence", "vocabulary_10"] if several else ["convergence"]
+    return {
+        key: [root / folder / f"{table}.parquet" for folder in folders]
+        for key, table in (("boost", "boost"), ("curves", "optimizers"))
+    }
+
+
+def settings_of(name: str, optimizers: list[str]) -> dict[str, object]:
+    """What config.yaml says of a figure, as in JSON."""
+    if FIGURES[name].settings is Curves:
+        return {"section": "convergence", "optimizers": optimizers}
+    return {"sections": ["convergence", "vocabulary_10"], "optimizers": optimizers}
+
+
+def options(name: str, root: Path) -> list[str]:
     """Command line of a figure, without ``--output``."""
-    if number == 2:
-        names = {"tasks": "tasks", "curves": "curves", "states": "states"}
-        return [x for o, n in names.items() for x in (f"--{o}", f"{root}/attention/{n}.parquet")]
-    if number == 6:
-        simulated = (f"{root}/simulation_{n}/simulation.parquet" for n in (100, 500))
-        return ["--curves", *simulated, f"{root}/check_100/check.parquet"]
-    folders = ["convergence", "vocabulary_10"] if number == 5 else ["convergence"]
-    boost = [f"{root}/{folder}/boost.parquet" for folder in folders]
-    return ["--boost", *boost, "--curves", *(path.replace("boost", "optimizers") for path in boost)]
+    words = []
+    if FIGURES[name].settings:
+        words += ["--settings", json.dumps(settings_of(name, list(OPTIMIZERS)))]
+    for key, paths in files_of(name, root).items():
+        words += [f"--{key}", *map(str, paths)]
+    return words
 
 
-MODULES = {
-    1: fig1_convergence,
-    2: fig2_softmax_vs_linear,
-    3: fig3_signals,
-    4: fig4_similarity,
-    5: fig5_vocabulary,
-    6: fig6_simulation,
-}
-COLOURS = {
-    1: ("boost", *OPTIMIZERS),
-    2: ("linear", "softmax"),
-    3: ("boost", "proximal", "proximal_large", "sgd"),
-    4: ("boost", "proximal", "proximal_large", "sgd"),
-    5: ("boost", "proximal", "proximal_large", "sgd"),
-    6: ("boost", "proximal", "sgd", "population"),
-}
+def draw(name: str, root: Path, optimizers: list[str] | None = None) -> Figure:
+    """A figure, drawn in this process."""
+    drawing = FIGURES[name]
+    files = {
+        key: paths[0] if drawing.inputs[key] is Path else paths
+        for key, paths in files_of(name, root).items()
+    }
+    if drawing.settings:
+        settings = settings_of(name, optimizers or list(OPTIMIZERS))
+        return drawing(drawing.settings.model_validate(settings), **files)
+    return drawing(**files)
+
+
+def fault_of(name: str, arguments: list[str]) -> str:
+    """What a figure says before it ends with status 1."""
+    with pytest.raises(SystemExit) as end:
+        FIGURES[name].main(arguments)
+    assert isinstance(end.value.code, str)  # printed, with status 1
+    return end.value.code
 
 
 @pytest.fixture(scope="module")
-def figures(results: Path) -> dict[int, Figure]:
+def figures(results: Path) -> dict[str, Figure]:
     """All figures, drawn and saved once in this process."""
-    found = {number: draw(number, results) for number in MODULES}
-    for number, figure in found.items():
-        style.save(figure, results / "drawn" / f"fig{number}.pdf")
+    found = {name: draw(name, results) for name in NAMES}
+    for name, figure in found.items():
+        style.save(figure, results / "drawn" / f"{name}.pdf")
     return found
 
 
 @pytest.fixture(scope="module")
-def drawn(results: Path, figures: dict[int, Figure]) -> Path:
+def drawn(results: Path, figures: dict[str, Figure]) -> Path:
     """The folder of all figures."""
     return results / "drawn"
 
@@ -263,9 +309,9 @@ def test_diverged_counts_as_the_worst() -> None:
 # --- Replicates -----------------------------------------------------------------------
 
 
-def test_replicates_are_aligned_by_the_end_of_stage_1_alone(results, tmp_path) -> None:
+def test_replicates_are_positive_by_the_end_of_stage_1_alone(results, tmp_path) -> None:
     run = run_of(results)
-    assert run.aligned == [0, 2, 3, 5]
+    assert run.positive_after_boost == [0, 2, 3, 5]
     assert run.others == list(NEGATIVE)
     assert (run.switch, run.last) == (SWITCH, LAST)
 
@@ -273,27 +319,27 @@ def test_replicates_are_aligned_by_the_end_of_stage_1_alone(results, tmp_path) -
         train = frame["stage"] == "train"
         return frame.assign(value_signal=frame["value_signal"] * np.where(train, -1, 1))
 
-    assert altered(results, tmp_path, flip).aligned == run.aligned
+    assert altered(results, tmp_path, flip).positive_after_boost == run.positive_after_boost
 
 
-def test_one_negative_signal_is_not_aligned(results, tmp_path) -> None:
+def test_one_negative_signal_is_not_positive(results, tmp_path) -> None:
     def flip(frame: pd.DataFrame) -> pd.DataFrame:
         one = (frame["replicate"] == 3) & (frame["step"] == SWITCH)
         return frame.assign(value_signal=frame["value_signal"].where(~one, -0.1))
 
-    assert altered(results, tmp_path, flip).aligned == [0, 2, 5]
+    assert altered(results, tmp_path, flip).positive_after_boost == [0, 2, 5]
 
 
 def test_a_diverged_run_keeps_its_place(results) -> None:
     run = run_of(results)
     assert run.divergence("sgd") == {DIVERGED[0]: DIVERGED[1]}
     assert run.divergence("proximal") == {}
-    steps, values = run.values("sgd", "attention_distance", run.aligned)
+    steps, values = run.values("sgd", "attention_distance", run.positive_after_boost)
     assert values.shape == (4, len(TRAIN))
-    gone = values[run.aligned.index(DIVERGED[0])]
+    gone = values[run.positive_after_boost.index(DIVERGED[0])]
     assert np.isposinf(gone[steps >= DIVERGED[1]]).all()
     assert np.isfinite(gone[steps < DIVERGED[1]]).all()
-    assert np.isfinite(np.delete(values, run.aligned.index(DIVERGED[0]), axis=0)).all()
+    assert np.isfinite(np.delete(values, run.positive_after_boost.index(DIVERGED[0]), axis=0)).all()
     last = Band.of(values)
     assert np.isfinite(last.median[-1])
     assert np.isinf(last.high[-1])
@@ -318,7 +364,12 @@ def test_a_hole_without_divergence_is_a_fault(results, tmp_path) -> None:
 
     run = altered(results, tmp_path, hole)
     with pytest.raises(tables.TableError, match=r"optimizers\.parquet: test_loss of sgd"):
-        run.values("sgd", "test_loss", run.aligned)
+        run.values("sgd", "test_loss", run.positive_after_boost)
+
+
+def test_a_metric_that_was_not_measured_is_a_fault(results) -> None:
+    with pytest.raises(tables.TableError, match="no column 'curvature'"):
+        run_of(results).values("sgd", "curvature", [0])
 
 
 def test_tables_of_other_replicates_are_a_fault(results, tmp_path) -> None:
@@ -350,7 +401,7 @@ def test_a_panel_draws_medians_others_and_divergence(results) -> None:
     style.draw_curves(ax, run, "attention_distance", ["proximal", "sgd"])
     for name in ("proximal", "sgd"):
         (median,) = lines_of(ax, name)
-        values = run.values(name, "attention_distance", run.aligned)[1]
+        values = run.values(name, "attention_distance", run.positive_after_boost)[1]
         np.testing.assert_array_equal(median, np.median(values, axis=0))
         dotted = lines_of(ax, name, style.OTHER["lw"])
         np.testing.assert_array_equal(dotted, run.values(name, "attention_distance", NEGATIVE)[1])
@@ -369,12 +420,14 @@ def test_panels_of_one_sign_only(results, tmp_path, sign: int) -> None:
 
     if sign == -1:
         run = altered(results, tmp_path, one_sign)
-        assert run.aligned == []
+        assert run.positive_after_boost == []
     else:
         run = altered(results, tmp_path, lambda frame: frame[~frame["replicate"].isin(NEGATIVE)])
         assert run.others == []
-    boost, curves = tmp_path / "boost.parquet", tmp_path / "optimizers.parquet"
-    figure = fig1_convergence.draw(boost, curves)
+    for name in ("boost", "optimizers"):
+        (tmp_path / "convergence").mkdir(exist_ok=True)
+        (tmp_path / f"{name}.parquet").rename(tmp_path / "convergence" / f"{name}.parquet")
+    figure = draw("fig1_convergence", tmp_path)
     assert len(lines_of(figure.axes[0], "sgd")) == (sign == 1)
     assert len(lines_of(figure.axes[0], "sgd", style.OTHER["lw"])) == (0 if sign == 1 else 6)
     assert f"{'4 of 4' if sign == 1 else '0 of 6'}." in caption_of(figure)
@@ -405,7 +458,7 @@ def test_early_stop_takes_each_replicate_at_its_own_least_loss(results, tmp_path
 
     run = altered(results, tmp_path, dip)
     _, axes = style.panels(1, 1, height=2)
-    fig5_vocabulary.draw_early_stop(axes[0, 0], run, "value_distance")
+    fig5_vocabulary.draw_early_stop(axes[0, 0], run, "value_distance", ["proximal", "sgd"])
     upright, across, star = axes[0, 0].lines
     assert star.get_xdata().tolist() == [260]
     np.testing.assert_allclose(star.get_ydata(), [0.025])
@@ -420,59 +473,77 @@ def caption_of(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
 
 
-def draw(number: int, results: Path) -> Figure:
-    arguments: dict[str, list[Path]] = {}
-    for word in options(number, results):
-        if word.startswith("--"):
-            name = word.removeprefix("--")
-        else:
-            arguments.setdefault(name, []).append(Path(word))
-    several = number in (5, 6)
-    return MODULES[number].draw(**{k: v if several else v[0] for k, v in arguments.items()})
+def colours_of(name: str) -> list[str]:
+    """Colours of the curves that a figure has."""
+    names = ["boost", *OPTIMIZERS] if name in FROM_OPTIMIZERS and FIGURES[name].settings else []
+    names += {
+        "fig2_softmax_vs_linear": ["linear", "softmax"],
+        "fig6_simulation": ["boost", "proximal", "sgd", "population"],
+        "overview": ["boost", *OPTIMIZERS],
+    }.get(name, [])
+    return [style.LOOKS[name].colour for name in names]
 
 
-@pytest.mark.parametrize("number", MODULES)
-def test_both_files_show_every_curve(drawn: Path, number: int) -> None:
-    assert (drawn / f"fig{number}.pdf").read_bytes().startswith(b"%PDF")
-    image = matplotlib.image.imread(drawn / f"fig{number}.png")[..., :3]
+@pytest.mark.parametrize("name", NAMES)
+def test_both_files_show_every_curve(drawn: Path, name: str) -> None:
+    assert (drawn / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    image = matplotlib.image.imread(drawn / f"{name}.png")[..., :3]
     assert image.shape[1] == style.WIDTH * 200
     pixels = (image * 255).round().astype(int).reshape(-1, 3)
-    for name in COLOURS[number]:
-        wanted = (np.array(to_rgb(style.LOOKS[name].colour)) * 255).round().astype(int)
-        assert (np.abs(pixels - wanted).max(1) <= 1).sum() > 100, name
+    for colour in colours_of(name):
+        wanted = (np.array(to_rgb(colour)) * 255).round().astype(int)
+        assert (np.abs(pixels - wanted).max(1) <= 1).sum() > 100, colour
     assert not list(drawn.glob(".*"))
 
 
-@pytest.mark.parametrize("number", [1, 2, 6])
-def test_bytes_do_not_depend_on_the_run(results: Path, drawn: Path, number: int) -> None:
-    again = results / "again" / f"fig{number}.pdf"
-    arguments = [*options(number, results), "--output", str(again)]
-    if number == 1:  # a new process: no shared caches, another hash seed
-        module = MODULES[number].__name__
-        subprocess.run([sys.executable, "-m", module, *arguments], check=True)
+@pytest.mark.parametrize("name", ["fig1_convergence", *OWN])
+def test_bytes_do_not_depend_on_the_run(results: Path, drawn: Path, name: str) -> None:
+    again = results / "again" / f"{name}.pdf"
+    arguments = [*options(name, results), "--output", str(again)]
+    if name == "fig1_convergence":  # a new process: no shared caches, another hash seed
+        subprocess.run([sys.executable, "-m", f"scb.figures.{name}", *arguments], check=True)
     else:
-        assert MODULES[number].main(arguments) == 0
+        FIGURES[name].main(arguments)
     for kind in (".pdf", ".png"):
         first = (drawn / again.name).with_suffix(kind).read_bytes()
         assert again.with_suffix(kind).read_bytes() == first
 
 
-def test_captions_count_replicates(figures: dict[int, Figure]) -> None:
-    aligned = r"ended Stage 1 with $\alpha_V,\alpha_A>0$: 4 of 6"
-    for number in (1, 3, 4):
-        caption = caption_of(figures[number])
-        assert aligned + "." in caption
+@pytest.mark.parametrize("name", OWN)
+def test_last_bits_of_the_layout_do_not_show(results, drawn, tmp_path, monkeypatch, name) -> None:
+    lay_out = Figure.draw_without_rendering
+
+    def nudge(figure: Figure) -> None:
+        lay_out(figure)
+        figure.set_layout_engine("none")
+        for part in figure.subfigs:
+            part.bbox_relative.set(part.bbox_relative.translated(0, 1e-11))
+        for ax in figure.axes:
+            ax.set_position(ax.get_position(original=True).translated(1e-11, 0))
+
+    monkeypatch.setattr(Figure, "draw_without_rendering", nudge)
+    style.save(draw(name, results), tmp_path / f"{name}.pdf")
+    assert (tmp_path / f"{name}.pdf").read_bytes() == (drawn / f"{name}.pdf").read_bytes()
+
+
+def test_captions_count_replicates(figures: dict[str, Figure]) -> None:
+    positive = r"ended Stage 1 with $\alpha_V,\alpha_A>0$: 4 of 6"
+    for name in ("fig1_convergence", "fig3_signals", "fig4_similarity"):
+        caption = caption_of(figures[name])
+        assert positive + "." in caption
         assert r"Diverged: 1 of 6 with SGD, $\eta=0.005$." in caption
-    assert aligned + " at $N=3$, 4 of 6 at $N=10$." in caption_of(figures[5])
-    assert aligned + " at $N=100$, 4 of 6 at $N=500$." in caption_of(figures[6])
-    assert r"$\eta=0.005$ at $N=100$; 1 of 6 with SGD" in caption_of(figures[6])
-    assert "all 6 replicates" in caption_of(figures[2])
-    assert "Diverged: none." in caption_of(figures[2])
-    assert "4 of linear and 4 of softmax" in caption_of(figures[2])
+    assert positive + " at $N=3$, 4 of 6 at $N=10$." in caption_of(figures["fig5_vocabulary"])
+    simulated = caption_of(figures["fig6_simulation"])
+    assert positive + " at $N=100$, 4 of 6 at $N=500$." in simulated
+    assert r"$\eta=0.005$ at $N=100$; 1 of 6 with SGD" in simulated
+    compared = caption_of(figures["fig2_softmax_vs_linear"])
+    assert "all 6 replicates" in compared
+    assert "Diverged: none." in compared
+    assert "4 of linear and 4 of softmax" in compared
 
 
 def test_trained_runs_are_dots_beside_the_simulated_curves(figures):
-    axes = np.array(figures[6].axes).reshape(4, 3)
+    axes = np.array(figures["fig6_simulation"].axes).reshape(4, 3)
     for ax in axes[:, 2]:
         dots = [line for line in ax.lines if line.get_linestyle() == "None"]
         colours = [line.get_color() for line in dots if line.get_marker() in "o^"]
@@ -481,12 +552,19 @@ def test_trained_runs_are_dots_beside_the_simulated_curves(figures):
     for ax in axes[:, :2].flat:
         assert not any(line.get_marker() == "^" for line in ax.lines)
     # The trained runs of these tables are the simulated ones.
-    assert caption_of(figures[6]).count("1.000 to 1.000") == 4
+    assert caption_of(figures["fig6_simulation"]).count("1.000 to 1.000") == 4
 
 
-@pytest.mark.parametrize("number", MODULES)
-def test_legend_and_caption_lie_outside_the_panels(figures: dict[int, Figure], number: int) -> None:
-    figure = figures[number]
+def test_titles_list_rates_and_penalties(figures: dict[str, Figure]) -> None:
+    titles = [ax.get_title("left") for ax in figures["fig5_vocabulary"].axes]
+    (first, *_) = filter(None, titles)
+    assert first.startswith("$N=3$, $T=5000$, $B=64$, ")
+    assert first.endswith(r"$\eta=0.005$, $0.001$, $\lambda=10^{-5}$, $10^{-4}$")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_legend_and_caption_lie_outside_the_panels(figures: dict[str, Figure], name: str) -> None:
+    figure = figures[name]
     (legend,), (caption,) = figure.legends, figure.texts
     lowest = min(ax.get_tightbbox().ymin for ax in figure.axes)
     box, text = legend.get_window_extent(), caption.get_window_extent()
@@ -498,27 +576,29 @@ def test_legend_and_caption_lie_outside_the_panels(figures: dict[int, Figure], n
         assert part.xmax < figure.bbox.xmax
 
 
-@pytest.mark.parametrize("number", MODULES)
-def test_axes_are_labelled(figures: dict[int, Figure], number: int) -> None:
-    bottom = [ax for ax in figures[number].axes if ax.get_xlabel()]
-    assert {ax.get_xlabel() for ax in bottom} <= {"step", "position $t$", "state"}
-    assert len(bottom) >= 2
-    assert any("$" in ax.get_ylabel() for ax in figures[number].axes)
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_are_labelled(figures: dict[str, Figure], name: str) -> None:
+    axes = figures[name].axes
+    below, left = ([getattr(ax.get_window_extent(), side) for ax in axes] for side in ("y0", "x0"))
+    assert all(ax.get_xlabel() for ax, at in zip(axes, below, strict=True) if at < min(below) + 1)
+    assert all(ax.get_ylabel() for ax, at in zip(axes, left, strict=True) if at < min(left) + 1)
 
 
-@pytest.mark.parametrize("number", [2, 5])
-def test_the_bayes_loss_is_drawn(figures: dict[int, Figure], number: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("fig2_softmax_vs_linear", [0.325, 0]), ("fig5_vocabulary", [0, 0])]
+)
+def test_the_bayes_loss_is_drawn(figures: dict[str, Figure], name: str, wanted: list) -> None:
     heights = [
         line.get_ydata()[0]
-        for ax in figures[number].axes
+        for ax in figures[name].axes
         for line in ax.lines
         if line.get_color() == style.BAYES["color"]
     ]
-    assert heights == pytest.approx([0.325, 0.0] if number == 2 else [0.0, 0.0])
+    assert heights == pytest.approx(wanted)
 
 
 def test_heat_maps_show_the_first_replicate_on_one_scale(results, figures) -> None:
-    images = [ax.images[0] for ax in figures[2].axes if len(ax.images) == 1]
+    images = [ax.images[0] for ax in figures["fig2_softmax_vs_linear"].axes if len(ax.images) == 1]
     attention, value = images[0::2], images[1::2]
     truth, transition = fig2_softmax_vs_linear.ground_truth(
         results / "attention" / "tasks.parquet", replicate=0
@@ -534,77 +614,152 @@ def test_heat_maps_show_the_first_replicate_on_one_scale(results, figures) -> No
     assert len({image.get_clim() for image in value}) == 1
 
 
+# --- What no figure knows -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables with an optimizer that no figure knows."""
+    optimizers = {"proximal": OPTIMIZERS["proximal"]} | STRANGER
+    return write_results(tmp_path_factory.mktemp("strange"), optimizers, list(optimizers))
+
+
+@pytest.mark.parametrize("name", [*FROM_OPTIMIZERS, "fig6_simulation", "overview"])
+@pytest.mark.parametrize("optimizers", [["proximal", *STRANGER], [*STRANGER, "proximal"]])
+def test_an_unknown_optimizer_has_a_look_of_its_own(strange, name, optimizers) -> None:
+    figure = draw(name, strange, optimizers)
+    figure.draw_without_rendering()
+    if name in FROM_OPTIMIZERS and FIGURES[name].settings is None:
+        return  # a figure that names its optimizers itself
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert any(text.startswith("momentum sgd") for text in texts)
+    assert style.SPARE[0] in {line.get_color() for ax in figure.axes for line in ax.lines}
+
+
+def test_spare_looks_differ_from_each_other_and_from_all_others() -> None:
+    names = [f"stranger_{place}" for place in range(20)]
+    looks = style.looks_of(["sgd", *names, "boost"])
+    assert list(looks) == ["sgd", *names, "boost"]
+    assert looks["sgd"] == style.LOOKS["sgd"]
+    assert len({(look.colour, look.dashes) for look in looks.values()}) == len(looks)
+    assert not {look.colour for look in style.LOOKS.values()} & set(style.SPARE)
+
+
+def test_an_unknown_metric_is_drawn_and_labelled(results) -> None:
+    run = run_of(results)
+    _, axes = style.panels(1, 1, height=2)
+    ax = axes[0, 0]
+    style.draw_curves(ax, run, "edge_sharpness", ["proximal"])
+    (median,) = lines_of(ax, "proximal")
+    values = run.values("proximal", "edge_sharpness", run.positive_after_boost)[1]
+    np.testing.assert_array_equal(median, np.median(values, axis=0))
+    assert ax.get_ylabel() == "edge sharpness"
+
+
+def test_runs_are_known_by_what_differs(results) -> None:
+    run = run_of(results)
+    longer = Run(run.path, run.frame, run.setting | {"length": 9000})
+    assert "4 of 6 at $T=5000$, 4 of 6 at $T=9000$." in style.counts([run, longer], [])
+    assert "4 of 6 at $N=3$, $T=5000$, $B=64$, 4" in style.counts([run, longer, longer], [])
+
+
+def test_figures_do_not_import_torch() -> None:
+    modules = [f"scb.figures.{name}" for name in FIGURES]
+    code = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # --- Files and faults -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", MODULES)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("fault", ["truncated", "missing", "foreign"])
-def test_a_faulty_table_is_named_in_one_line(
-    results, tmp_path, capsys, number: int, fault: str
-) -> None:
-    *arguments, last = options(number, results)
+def test_a_faulty_table_is_named_in_one_line(results, tmp_path, name: str, fault: str) -> None:
+    *arguments, last = options(name, results)
     broken = tmp_path / "broken.parquet"
     if fault == "truncated":
         broken.write_bytes(Path(last).read_bytes()[:5000])
     elif fault == "foreign":
         broken.write_bytes((results / "attention" / "tasks.parquet").read_bytes())
     output = tmp_path / "out" / "figure.pdf"
-    assert MODULES[number].main([*arguments, str(broken), "--output", str(output)]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = fault_of(name, [*arguments, str(broken), "--output", str(output)]).splitlines()
     assert str(broken) in line
     assert not output.parent.exists()
 
 
-def test_the_process_fails_with_the_fault(tmp_path, monkeypatch, capsys) -> None:
+def test_the_process_fails_with_the_fault(tmp_path, monkeypatch) -> None:
     torn = tmp_path / "torn.parquet"
     torn.write_bytes(b"PAR1 torn")
     monkeypatch.setattr(sys, "argv", ["fig6", f"--curves={torn}", f"--output={tmp_path}/fig6.pdf"])
     monkeypatch.delitem(sys.modules, fig6_simulation.__name__)
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit, match=r"^fig6: .*torn\.parquet: not a complete Parquet file"):
         runpy.run_module(fig6_simulation.__name__, run_name="__main__")
-    assert end.value.code == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert str(torn) in line
 
 
-def test_a_setting_without_a_number_that_is_drawn_is_named(results, tmp_path, capsys) -> None:
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ('{"section": "convergence"}', "optimizers is missing"),
+        ('{"section": "convergence", "optimizers": "sgd"}', "it must be a list, as [1, 2]"),
+        ('{"section": 3, "optimizers": ["sgd"]}', "section is 3; it must be a string"),
+        ("{", "Invalid JSON"),
+    ],
+)
+def test_settings_at_fault_are_named_in_one_line(results, tmp_path, settings, fault) -> None:
+    _, _, *files = options("fig3_signals", results)
+    arguments = ["--settings", settings, *files, f"--output={tmp_path}/fig3.pdf"]
+    (line,) = fault_of("fig3_signals", arguments).splitlines()
+    assert "argument --settings: " in line
+    assert fault in line
+
+
+def test_an_optimizer_that_was_not_trained_is_named(results, tmp_path) -> None:
+    _, _, *files = options("fig3_signals", results)
+    settings = json.dumps(settings_of("fig3_signals", ["sgd", *STRANGER]))
+    arguments = ["--settings", settings, *files, f"--output={tmp_path}/fig3.pdf"]
+    assert fault_of("fig3_signals", arguments).endswith(": no rows of optimizer 'momentum_sgd'")
+
+
+def test_a_setting_without_a_number_that_is_drawn_is_named(results, tmp_path) -> None:
     source = results / "convergence"
     frame = tables.read(source / "boost.parquet", CURVES)
     tables.write(frame, tmp_path / "boost.parquet", CURVES, {"boost_rate": 0.01})
     frame = tables.read(source / "optimizers.parquet", CURVES)
     tables.write(frame, tmp_path / "curves.parquet", CURVES, {"optimizers": OPTIMIZERS})
     arguments = [f"--{name}={tmp_path}/{name}.parquet" for name in ("boost", "curves")]
-    assert fig1_convergence.main([*arguments, f"--output={tmp_path}/fig1.pdf"]) == 1
-    assert "curves.parquet: the setting stored with it lacks 'states'" in capsys.readouterr().err
+    arguments += [*options("fig1_convergence", results)[:2], f"--output={tmp_path}/fig1.pdf"]
+    fault = fault_of("fig1_convergence", arguments)
+    assert "curves.parquet: the setting stored with it lacks 'states'" in fault
 
 
 def test_output_must_be_a_pdf_in_a_folder_that_can_be_written(results, tmp_path, capsys) -> None:
+    arguments = options("fig3_signals", results)
     with pytest.raises(SystemExit) as end:
-        fig3_signals.main([*options(3, results), "--output", str(tmp_path / "fig3.png")])
+        FIGURES["fig3_signals"].main([*arguments, "--output", str(tmp_path / "fig3.png")])
     assert end.value.code == 2
     assert ".pdf" in capsys.readouterr().err
     (tmp_path / "file").touch()
     output = tmp_path / "file" / "fig3.pdf"
-    assert fig3_signals.main([*options(3, results), "--output", str(output)]) == 1
-    assert str(tmp_path / "file") in capsys.readouterr().err
+    assert str(tmp_path / "file") in fault_of("fig3_signals", [*arguments, f"--output={output}"])
 
 
-def test_ctrl_c_ends_in_one_line(results, tmp_path, monkeypatch, capsys) -> None:
+def test_ctrl_c_ends_in_one_line(results, tmp_path, monkeypatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt  # not the signal: what runs in the background ignores that
 
     monkeypatch.setattr(Figure, "savefig", interrupted)
-    assert fig3_signals.main([*options(3, results), "--output", str(tmp_path / "fig3.pdf")]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    arguments = [*options("fig3_signals", results), "--output", str(tmp_path / "fig3.pdf")]
+    (line,) = fault_of("fig3_signals", arguments).splitlines()
     assert line.endswith(": interrupted")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_figure_5_takes_a_table_of_stage_1_for_each_of_curves(results, capsys) -> None:
-    arguments = options(5, results)
-    del arguments[1]
+    arguments = options("fig5_vocabulary", results)
+    del arguments[arguments.index("--boost") + 1]
     with pytest.raises(SystemExit) as end:
-        fig5_vocabulary.main([*arguments, "--output", "fig5.pdf"])
+        FIGURES["fig5_vocabulary"].main([*arguments, "--output", "fig5.pdf"])
     assert end.value.code == 2
     assert "--boost and --curves" in capsys.readouterr().err
 
@@ -648,3 +803,4 @@ def test_captions_break_between_words_and_never_within_a_formula() -> None:
     wrapped = style.wrap(caption, 14)
     assert wrapped.replace("\n", " ") == caption
     assert wrapped.split("\n") == ["one two", r"$\alpha_V,\alpha_A>0$ three", "$N=3$ four"]
+    assert style.wrap(r"$\|A\|_\mu$ is", 8) == r"$\|A\|_\mu$ is"  # seen of it: four, then blank

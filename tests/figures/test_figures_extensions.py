@@ -7,7 +7,6 @@ from scipy.stats import norm
 
 from scb.analysis.tables import EXPONENTS, PENALTIES, STAGE1_BATCHES, STAGE1_PROBABILITIES, WINDOWS
 from scb.figures import regularization, stage1_samples
-from scb.learning.metrics import MEASURED
 from scb.store import tables
 
 LENGTHS, RATES = (250, 500, 1000), (0.05, 0.2)
@@ -59,23 +58,39 @@ def test_stage1_samples_draws_every_point(samples):
     assert np.log(y[-1] / y[0]) / np.log(x[-1] / x[0]) == pytest.approx(2)
 
 
+def setting(**changed):
+    return {"states": 3, "batch": 64, "rate": 0.005, "steps": 9, "printed": 2e-8} | changed
+
+
+SWEEPS = {
+    "zeta": setting(),
+    "beta_3": setting(steps=20),
+    "beta_10": setting(steps=20, states=10, batch=128),
+    "gamma": setting(steps=20, states=20, batch=256),
+    "eta_again": setting(steps=20, rate=0.01),
+    "batch_again": setting(steps=20, batch=256),
+}
+"""Any names, in an order that is not theirs; the last two repeat the second."""
+METRICS = ("attention_distance", "value_distance", "attention_signal", "value_signal")
+
+
 @pytest.fixture
 def sweeps(tmp_path):
-    """Tables of `regularization`: one run diverged, one is not aligned, one has no window."""
+    """Tables of `regularization`: one run diverged, one is not positive, one has no window."""
     penalties = [0, 1e-6, 1e-5, 1e-4, 1e-3]
-    ends, windows, setting = [], [], {}
-    for sweep in regularization.SWEEPS:
-        setting[sweep] = {"states": 3, "batch": 64, "rate": 0.005, "steps": 9, "printed": 2e-8}
+    names = [f"{prefix}{name}" for prefix in ("", "normalised_") for name in METRICS]
+    ends, windows = [], []
+    for sweep in SWEEPS:
         for replicate in range(4):
-            aligned, energy = replicate != 2, 0.1 + 0.05 * replicate
+            positive, energy = replicate != 2, 0.1 + 0.05 * replicate
             low, high = (np.nan, np.nan) if replicate == 3 else (1e-5 / energy, 1e-4 / energy)
-            row = (sweep, replicate, aligned, energy, 1e-5 / energy, 0.0, low, high)
+            row = (sweep, replicate, positive, energy, 1e-5 / energy, 0.0, low, high)
             windows.append(row)
             for penalty in penalties:
                 gone = replicate == 0 and penalty == 1e-3
                 size = np.nan if gone else 0.5 + 0.1 * replicate + penalty
-                measured = dict.fromkeys(MEASURED, size)
-                frame = {"sweep": sweep, "replicate": replicate, "aligned": aligned}
+                measured = dict.fromkeys(names, size)
+                frame = {"sweep": sweep, "replicate": replicate, "positive": positive}
                 ends.append(frame | {"penalty": penalty, "diverged": gone} | measured)
     laws = [("window", "rate", 1.5, 1.2, 1.8, 1.5), ("window", "batch", *[np.nan] * 4)]
     paths = {}
@@ -86,31 +101,34 @@ def sweeps(tmp_path):
     ):
         paths[name] = tmp_path / f"{name}.parquet"
         frame = pd.DataFrame(rows, columns=None if name == "ends" else schema.names)
-        tables.write(frame, paths[name], schema, setting)
+        tables.write(frame, paths[name], schema, SWEEPS)
     return paths
 
 
 def test_regularization_draws_all_tasks_and_windows(sweeps):
     figure = regularization.draw(**sweeps)
-    assert len(figure.axes) == 3 * 4 + 2
+    assert len(figure.axes) == 3 * 4 + 2  # what repeats a sweep has no column
     first, *_, bars, scatter = figure.axes
     iterate = first.get_lines()[0]
-    # Medians of the aligned runs 0, 1 and 3; lambda = 0 stands a decade left of the least.
+    # Medians of the positive runs 0, 1 and 3; lambda = 0 stands a decade left of the least.
     np.testing.assert_allclose(iterate.get_xdata(), [1e-7, 1e-6, 1e-5, 1e-4, 1e-3])
     np.testing.assert_allclose(iterate.get_ydata()[:4], 0.6, atol=1e-3)
     assert iterate.get_ydata()[4] == pytest.approx(0.8, abs=2e-3)  # one of three is infinite
     assert first.get_ylim()[1] < 1
-    assert len(bars.get_yticklabels()) == 6
+    assert [label.get_text() for label in reversed(bars.get_yticklabels())] == [
+        "zeta", "beta 3", "beta 10", "gamma", r"beta 3, $\eta=0.01$", "beta 3, $B=256$",
+    ]  # fmt: skip
     assert sum(len(line.get_xdata()) for line in scatter.get_lines()) == 6 * 2 + 2
     (text,) = (text.get_text() for text in figure.texts)
     assert "6 of all runs diverged" in text
+    assert "At $N=3$ the low end moves like" in text
     assert "1.50" in text
     assert "nan" not in text
 
 
 def test_regularization_with_nothing_to_summarise(sweeps):
     for name, schema in (("ends", PENALTIES), ("windows", WINDOWS)):
-        frame = tables.read(sweeps[name], schema).assign(aligned=False)
+        frame = tables.read(sweeps[name], schema).assign(positive=False)
         tables.write(frame, sweeps[name], schema, tables.setting(sweeps[name]))
     figure = regularization.draw(**sweeps)
     figure.draw_without_rendering()
@@ -121,9 +139,10 @@ def test_regularization_with_nothing_to_summarise(sweeps):
 def test_command_writes_both_files_and_names_a_table_at_fault(module, samples, sweeps, tmp_path):
     paths = samples if module is stage1_samples else sweeps
     options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-    assert module.main([*options, "--output", str(tmp_path / "figure.pdf")]) == 0
+    module.draw.main([*options, "--output", str(tmp_path / "figure.pdf")])
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF-")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
     options[1] = str(tmp_path / "nowhere.parquet")
-    assert module.main([*options, "--output", str(tmp_path / "other.pdf")]) == 1
+    with pytest.raises(SystemExit, match=r"nowhere\.parquet: no such file"):
+        module.draw.main([*options, "--output", str(tmp_path / "other.pdf")])
     assert not (tmp_path / "other.pdf").exists()

@@ -24,14 +24,13 @@ def rows(start, correlation, length, replicate):
     support = 1 / (1 + (scale / samples * (1 + 0.1 * replicate)) ** 3)
     sign = -1 if correlation == -0.3 or (start == "scratch" and replicate == 1) else 1
     gone = (samples > 1000) & (start == "scratch") & (replicate == 2)
-    frame = {"start": start, "correlation": correlation, "replicate": replicate}
-    frame |= {"length": length, "samples": samples, "diverged": gone}
-    frame |= {"support": support, "attention_signal": sign * (0.01 + support)}
+    frame = {"support": support, "attention_signal": sign * (0.01 + support)}
     frame |= {"value_signal": sign * support, "attention_distance": 1 - support}
     frame |= {"value_distance": 0.6 - 0.3 * sign * support, "test_loss": 0.4}
     frame["normalised_attention_distance"] = 0.7 * (1 - support * (sign > 0))
-    for name in tables.TRANSFER_METRICS:
-        frame[name] = np.where(gone, np.nan, frame[name])
+    frame = {name: np.where(gone, np.nan, column) for name, column in frame.items()}
+    frame |= {"start": start, "correlation": correlation, "replicate": replicate}
+    frame |= {"length": length, "samples": samples, "diverged": gone}
     return pd.DataFrame(frame | {"pattern_norm": 0.7, "bayes_loss": 0.3})
 
 
@@ -67,7 +66,7 @@ def test_every_run_is_drawn(paths):
     assert {line.get_color() for line in open_} == {transfer.ZERO.colour}
 
 
-def test_legend_tells_the_exponents_and_their_intervals(paths):
+def test_legend_has_the_exponents_and_their_intervals(paths):
     (legend,) = draw(paths).legends
     texts = [text.get_text() for text in legend.get_texts()]
     tables_ = Transfer.read(paths)
@@ -123,14 +122,14 @@ def test_two_digits(value, text):
 
 def test_command_writes_both_formats(paths, tmp_path):
     output = tmp_path / "transfer.pdf"
-    assert transfer.main(["--curves", *map(str, paths), "--output", str(output)]) == 0
+    transfer.draw.main(["--curves", *map(str, paths), "--output", str(output)])
     assert output.read_bytes().startswith(b"%PDF-")
     assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_missing_runs_are_named(paths, tmp_path, capsys):
+def test_missing_runs_are_named(paths, tmp_path):
     output = tmp_path / "transfer.pdf"
     some = [str(path) for path in paths if "scratch" not in path.name]
-    assert transfer.main(["--curves", *some, "--output", str(output)]) == 1
-    assert "runs of scratch" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="runs of scratch"):
+        transfer.draw.main(["--curves", *some, "--output", str(output)])
     assert not output.exists()

@@ -155,7 +155,7 @@ def test_moments_agree(kernel, dtype, length):
 
 
 def test_result_does_not_depend_on_threads(monkeypatch):
-    monkeypatch.setattr(cpu, "WORTH_A_MEETING", 1)
+    monkeypatch.setattr(cpu, "MIN_TOKENS_FOR_THREADS", 1)
     stream = stream_of(20, 3000, 3)
     columns, weights = torch.randn(2, 3, 20, 3000), torch.randn(2, 3, 9, 20)
     value = torch.randn(2, 3, 20, 20)

@@ -5,11 +5,20 @@ import pytest
 import torch
 
 from scb.learning.algorithm import normalise
-from scb.learning.curves import Curves, TransferCurves
-from scb.learning.metrics import DIVERGED, AttentionStatistics, bayes_loss, measure
-from scb.store.tables import CURVES, MEASURED, read, write
-from scb.learning.metrics import support_found
-from scb.theory.transfer import 
+from scb.learning.curves import TRANSFER_METRICS, Curves, TransferCurves
+from scb.learning.metrics import (
+    DIVERGED,
+    METRICS,
+    AttentionStatistics,
+    bayes_loss,
+    measure,
+    support_found,
+)
+from scb.learning.models import LinearTransformer
+from scb.learning.tables import CURVES
+from scb.store.tables import read, write
+
+MEASURED = [*METRICS, *(f"normalised_{name}" for name in METRICS)]
 
 
 @pytest.fixture
@@ -47,8 +56,29 @@ def test_divergence_is_flagged_from_its_step_on(logged):
         ("b", 1, 20),
         ("b", 1, 25),
     }
-    assert astray[list(MEASURED)].isna().all(axis=None)
-    assert frame.loc[~frame["diverged"], list(MEASURED)].notna().all(axis=None)
+    assert astray[MEASURED].isna().all(axis=None)
+    assert frame.loc[~frame["diverged"], MEASURED].notna().all(axis=None)
+
+
+def test_a_metric_that_is_registered_is_logged(make_task, make_iterate, monkeypatch):
+    task = make_task(3, 12)
+    value, columns = make_iterate(task, leading=(1,))
+    monkeypatch.setitem(METRICS, "twice_the_signal", lambda iterate: 2 * iterate.alpha_value)
+    curves = Curves(task, ["sgd"], "train", every=1, last=0)
+    curves.log(0, value, columns)
+    frame = curves.frame()
+    assert {"twice_the_signal", "normalised_twice_the_signal"} <= set(frame)
+    np.testing.assert_array_equal(frame["twice_the_signal"], 2 * frame["value_signal"])
+
+
+def test_observing_logs_what_is_due_and_the_first_step(make_task, make_iterate):
+    task = make_task(3, 12)
+    model = LinearTransformer(*make_iterate(task, leading=(1,)))
+    curves = Curves(task, ["sgd"], "train", every=10, last=25)
+    observe = curves.observe(model, first=3)
+    for step in range(3, 26):
+        observe(step)
+    assert sorted(set(curves.frame()["step"])) == [3, 10, 20, 25]
 
 
 def test_a_run_that_came_back_stays_diverged(make_task, make_iterate):
@@ -86,6 +116,7 @@ def test_transfer_curves_measure_and_mark_divergence(make_task, make_iterate):
     expected = measure(task, value, AttentionStatistics.of(task, columns))
     for name in ("attention_signal", "value_distance", "test_loss"):
         np.testing.assert_allclose(rows.loc[-0.5, 0, 8][name], expected[name][1, 0])
+    assert set(TRANSFER_METRICS) < set(frame)
     np.testing.assert_allclose(rows.loc[-0.5, 1, 8]["support"], support_found(task, columns)[1, 1])
     assert (rows.loc[-0.5, :, 24]["support"] == 1).all()
     norm = (task.attention.square().sum(-2) * task.stationary).sum(-1).sqrt()

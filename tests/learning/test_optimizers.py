@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,12 +13,16 @@ from scb.kernels.reference import project_columns, soft_threshold
 from scb.learning.algorithm import train
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import (
+    KINDS,
     ProximalGradient,
     RawGradient,
+    Spec,
     ValueGradient,
+    build_optimizers,
     precondition_value,
     preconditioned,
 )
+from scb.settings import Plain, Proximal, Sgd
 
 
 def test_value_preconditioner_is_the_papers_formula(make_task, make_iterate):
@@ -114,6 +121,137 @@ def test_rates_must_be_positive(make_task, rate):
         RawGradient(model.value, rate)
     with pytest.raises(ValueError, match="penalty must be at least 0"):
         ProximalGradient(model.columns, task.stationary, 0.1, -1e-3)
+
+
+# --- from settings -----------------------------------------------------------------------
+
+SPECS = {
+    kind: model(
+        kind=kind, rate=0.02, **({"penalty": 1e-3} if "penalty" in model.model_fields else {})
+    )
+    for model in get_args(Spec)
+    for kind in get_args(model.model_fields["kind"].annotation)
+}
+
+
+def conditions(task, count, dtype=torch.float32):
+    """The paper's start, ``count`` times."""
+    start = LinearTransformer.initial(task, dtype)
+    matrices = start.value.detach(), start.columns.detach()
+    return LinearTransformer(*(matrix.expand(count, *matrix.shape) for matrix in matrices))
+
+
+def trained(task, stream, specs, steps=10):
+    model = conditions(task, len(specs))
+    train(model, build_optimizers(task, model, specs), stream, range(steps), 8)
+    return model.value.detach(), model.columns.detach()
+
+
+def test_every_kind_of_the_settings_is_built_and_no_other():
+    assert SPECS.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("kinds", [[*SPECS], [*reversed(SPECS), *SPECS], [*SPECS] * 2])
+def test_conditions_step_among_other_kinds_as_if_alone(make_task, make_stream, kinds):
+    task = make_task(3, 40)
+    specs = [
+        spec.model_copy(update={"rate": spec.rate / (1 + place)})
+        for place, spec in enumerate(SPECS[kind] for kind in kinds)
+    ]
+    mixed = trained(task, make_stream(task), specs)
+    for place, spec in enumerate(specs):
+        alone = trained(task, make_stream(task), [spec])
+        for one, other in zip(mixed, alone, strict=True):
+            assert torch.equal(one[place], other[0]), spec
+
+
+def test_sgd_is_proximal_at_0(make_task, make_stream):
+    task = make_task(3, 40)
+    sgd, proximal = (
+        trained(task, make_stream(task), [spec])
+        for spec in (
+            Sgd(kind="sgd", rate=0.02),
+            Proximal(kind="proximal", rate=0.02, penalty=0, threshold=False),
+        )
+    )
+    for one, other in zip(sgd, proximal, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["proximal", "sgd", "raw"])
+def test_scaled_rates_are_over_the_energies_and_others_as_they_are(make_task, kind):
+    task = make_task(3, 12)
+    for scaled, energies in (
+        (True, (task.attention_energy, task.transition_energy)),
+        (False, (torch.ones(2), torch.ones(2))),
+    ):
+        spec = SPECS[kind].model_copy(update={"scaled": scaled})
+        model = conditions(task, 1, torch.float64)
+        for optimizer, energy in zip(build_optimizers(task, model, [spec]), energies, strict=True):
+            rate = optimizer.param_groups[0]["lr"].flatten()
+            torch.testing.assert_close(rate, 0.02 / energy.double(), rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "theirs"), [("vanilla", torch.optim.SGD), ("adam", torch.optim.Adam)]
+)
+def test_plain_steps_are_those_of_torch_and_know_nothing_of_the_task(
+    make_task, make_stream, kind, theirs
+):
+    """Another mu, P and Q in the optimizer's task changes no step: no K_Q, K_P or 1/mu."""
+    task, other = make_task(3, 40), make_task(3, 40, weights="drawn", replicates=4)
+    foreign = replace(other.select([2, 3]), seeds=task.seeds)
+    found = []
+    for known in (task, foreign):
+        model = conditions(task, 1)
+        specs = [Plain(kind=kind, rate=0.02)]
+        train(model, build_optimizers(known, model, specs), make_stream(task), range(10), 8)
+        found.append((model.value.detach(), model.columns.detach()))
+    plain = conditions(task, 1)
+    train(plain, [theirs(plain.parameters(), lr=0.02)], make_stream(task), range(10), 8)
+    assert not torch.equal(plain.columns, conditions(task, 1).columns)
+    for one, other, expected in zip(*found, (plain.value, plain.columns), strict=True):
+        assert torch.equal(one, other)
+        torch.testing.assert_close(one, expected.detach())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind, spec in SPECS.items()
+        for name, field in type(spec).model_fields.items()
+        if field.annotation is float
+    ],
+)
+def test_numbers_keep_double_precision(make_task, kind, name):
+    """A step of a run in float64 tells 0.1 from the nearest float32."""
+    task, spec = make_task(3, 12), SPECS[kind]
+    found = []
+    for number in (0.1, float(np.float32(0.1))):
+        model = conditions(task, 1, torch.float64)
+        generator = torch.Generator().manual_seed(0)
+        for matrix in (model.value, model.columns):
+            matrix.grad = torch.randn(matrix.shape, generator=generator, dtype=torch.float64)
+        changed = spec.model_copy(update={"rate": 0.1, name: number})
+        for optimizer in build_optimizers(task, model, [changed]):
+            optimizer.step()
+        found.append(model.columns.detach())
+    assert not torch.equal(*found)
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
+
+
+def test_given_rates_keep_double_precision(make_task):
+    task = make_task(3, 12)
+    model = LinearTransformer.initial(task, torch.float64)
+    for optimizer in (
+        ValueGradient(model.value, task.stationary, 0.1),
+        ProximalGradient(model.columns, task.stationary, 0.1, 0.1),
+        RawGradient(model.columns, 0.1),
+    ):
+        (group,) = optimizer.param_groups
+        assert set(group["lr"].flatten().tolist()) == {0.1}
+        assert set(group.get("penalty", group["lr"]).flatten().tolist()) == {0.1}
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])

@@ -1,4 +1,4 @@
-"""Figures of the kernels, drawn from synthetic tables."""
+"""Figures of the second paper, drawn from synthetic tables."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from scb.data.tables import TASKS
-from scb.figures import kernels, kernels_patterns, style
+from scb.figures import rebased, rebased_patterns, style
 from scb.figures.replicates import Run
 from scb.figures.similarities import MARKS, SIMILARITIES
 from scb.learning.tables import CURVES, STATES
@@ -24,7 +24,7 @@ RATES, RUNS, STEPS = (0.003, 0.01, 0.03), 3, 200
 def write_recall(root: Path) -> list[Path]:
     """Kernels that get better down the list; ReBased best at the middle rate alone."""
     paths = []
-    for name, features in (("recall_separating", 8), ("recall_stress", 4)):
+    for name, features in (("separating", 8), ("stress", 4)):
         for place, (kernel, similarity) in enumerate(KERNELS.items()):
             rows = []
             for rate in RATES:
@@ -77,16 +77,14 @@ def write_patterns(root: Path) -> dict[str, Path]:
         for r in range(replicates)
         for step in range(0, 101, 10)
     ]  # fmt: skip
-    curves = pd.DataFrame(rows)
-    for name in tables.MEASURED:
-        curves[name] = curves.get(name, 0.5)
+    curves = pd.DataFrame(rows).assign(value_signal=0.5, attention_signal=0.5)
     tables.write(curves, paths["curves"], CURVES, setting)
     return paths
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("kernels")
+    return tmp_path_factory.mktemp("rebased")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +99,7 @@ def patterns(root):
 
 @pytest.fixture(scope="module")
 def figures(recall, patterns):
-    return {"kernels": kernels.draw(recall), "kernels_patterns": kernels_patterns.draw(**patterns)}
+    return {"rebased": rebased.draw(recall), "rebased_patterns": rebased_patterns.draw(**patterns)}
 
 
 def test_every_kernel_has_a_look_of_its_own():
@@ -111,7 +109,7 @@ def test_every_kernel_has_a_look_of_its_own():
     assert len(set(MARKS.values())) == len(MARKS) == len(KERNELS)
 
 
-@pytest.mark.parametrize("name", ["kernels", "kernels_patterns"])
+@pytest.mark.parametrize("name", ["rebased", "rebased_patterns"])
 def test_both_files_show_every_kernel(figures, root, name):
     style.save(figures[name], root / f"{name}.pdf")
     assert (root / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
@@ -120,7 +118,7 @@ def test_both_files_show_every_kernel(figures, root, name):
         assert (np.abs(pixels - to_rgb(look.colour)).max(axis=1) < 0.02).any(), look.name
 
 
-@pytest.mark.parametrize("name", ["kernels", "kernels_patterns"])
+@pytest.mark.parametrize("name", ["rebased", "rebased_patterns"])
 def test_legend_and_caption_lie_outside_the_panels(figures, name):
     figure = figures[name]
     figure.draw_without_rendering()
@@ -138,7 +136,7 @@ def test_legend_and_caption_lie_outside_the_panels(figures, name):
 def test_states_and_ranks_are_those_of_the_tables(figures, recall):
     found = Recalled.read(recall)
     for row, recalled in enumerate(found.values()):
-        curves, states, ranks = figures["kernels"].axes[3 * row : 3 * row + 3]
+        curves, states, ranks = figures["rebased"].axes[3 * row : 3 * row + 3]
         assert recalled.selected("rebased") == 0.01
         ends = {
             line.get_color(): line.get_ydata()[0]
@@ -157,20 +155,20 @@ def test_states_and_ranks_are_those_of_the_tables(figures, recall):
         assert drawn[SIMILARITIES["rebased"].colour] == [10, 1, 10]
         assert drawn[SIMILARITIES["based"].colour] == [4, 7, 4]
         assert len(curves.lines) == 2 * len(KERNELS)
-    caption = figures["kernels"].texts[-1].get_text().replace("\n", " ")
+    caption = figures["rebased"].texts[-1].get_text().replace("\n", " ")
     assert "Mean and range of 3 runs" in caption
 
 
 def test_steps_to_the_bayes_loss(patterns):
     run = Run.read(patterns["curves"])
-    assert kernels_patterns.steps_to_bayes(run, "softmax").tolist() == [0, 10, 20]
-    assert kernels_patterns.steps_to_bayes(run, "based").tolist() == [30, 40, 50]
-    assert np.isinf(kernels_patterns.steps_to_bayes(run, "rebased")).all()
+    assert rebased_patterns.steps_to_bayes(run, "softmax").tolist() == [0, 10, 20]
+    assert rebased_patterns.steps_to_bayes(run, "based").tolist() == [30, 40, 50]
+    assert np.isinf(rebased_patterns.steps_to_bayes(run, "rebased")).all()
 
 
-def test_a_faulty_table_is_named_in_one_line(tmp_path, recall, capsys):
+def test_a_faulty_table_is_named_in_one_line(tmp_path, recall):
     (tmp_path / "broken.parquet").write_bytes(b"no table")
     tables_given = [str(path) for path in [*recall, tmp_path / "broken.parquet"]]
-    assert kernels.main(["--tables", *tables_given, "--output", str(tmp_path / "k.pdf")]) == 1
-    assert "broken.parquet: not a complete Parquet file" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"broken\.parquet: not a complete Parquet file"):
+        rebased.draw.main(["--tables", *tables_given, "--output", str(tmp_path / "k.pdf")])
     assert not (tmp_path / "k.pdf").exists()

@@ -9,7 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from scb.store import tables
-from scb.store.tables import CURVES, MEASURED, STATES, TASKS, TableError
+from scb.store.tables import TableError, measured, schema
+
+STATES = schema(
+    {"note": pa.string()},
+    optimizer=pa.string(),
+    replicate=pa.int32(),
+    step=pa.int32(),
+    state=pa.int32(),
+    value=pa.list_(pa.float32()),
+    attention=pa.list_(pa.float32()),
+)
+CURVES = measured(optimizer=pa.string(), replicate=pa.int32(), step=pa.int32())
 
 
 def states_frame(rows=4):
@@ -22,23 +33,9 @@ def states_frame(rows=4):
             "state": np.arange(rows) % 2,
             "value": list(generator.normal(size=(rows, 2)).astype(np.float32)),
             "attention": list(generator.normal(size=(rows, 7)).astype(np.float32)),
+            "note": [None, *["checked"] * (rows - 1)],
         }
     )
-
-
-def curves_frame():
-    frame = pd.DataFrame(
-        {
-            "optimizer": ["sgd", "sgd"],
-            "replicate": [0, 0],
-            "step": [0, 5],
-            "stage": ["train", "train"],
-            "diverged": [False, True],
-        }
-    )
-    for name in MEASURED:
-        frame[name] = [0.1, np.nan]
-    return frame.assign(bayes_loss=0.3)
 
 
 def test_round_trip_is_exact(tmp_path):
@@ -49,6 +46,7 @@ def test_round_trip_is_exact(tmp_path):
     for name in ("value", "attention"):
         assert np.array_equal(np.stack(found[name]), np.stack(frame[name]))
     assert list(found["optimizer"]) == ["proximal"] * 4
+    assert list(found["note"].isna()) == [True, False, False, False]
     assert found["replicate"].dtype == np.int32
 
 
@@ -67,12 +65,19 @@ def test_an_arrow_table_and_any_column_order_will_do(tmp_path):
     pd.testing.assert_frame_equal(a, b)
 
 
-def test_curves_hold_every_metric_twice_and_nulls_once_diverged(tmp_path):
-    assert set(MEASURED) <= set(CURVES.names)
-    tables.write(curves_frame(), tmp_path / "curves.parquet", CURVES, {})
+def test_what_is_measured_follows_and_may_be_null(tmp_path):
+    index = pd.DataFrame({"optimizer": "sgd", "replicate": 0, "step": [0, 5]})
+    frame = index.assign(error=[0.1, np.nan], distance=[1, 2])
+    tables.write(frame, tmp_path / "curves.parquet", CURVES, {})
     found = tables.read(tmp_path / "curves.parquet", CURVES)
-    assert found.loc[0, MEASURED[0]] == 0.1
-    assert found.loc[1, list(MEASURED)].isna().all()
+    assert list(found) == [*CURVES.names, "error", "distance"]
+    assert found.loc[0, "error"] == 0.1
+    assert np.isnan(found.loc[1, "error"])
+    assert found["distance"].dtype == np.float64
+    with pytest.raises(TableError, match="lacks step"):
+        tables.write(frame.drop(columns="step"), tmp_path / "less.parquet", CURVES, {})
+    with pytest.raises(TableError, match="does not fit the schema"):
+        tables.write(frame.assign(error="large"), tmp_path / "words.parquet", CURVES, {})
 
 
 def test_a_diverged_state_keeps_its_nans(tmp_path):
@@ -149,19 +154,20 @@ def test_faults_of_a_file_are_named_in_one_line(tmp_path):
     (tmp_path / "short.parquet").write_bytes(whole[:-20])
     (tmp_path / "empty.parquet").write_bytes(b"")
     (tmp_path / "damaged.parquet").write_bytes(whole[:4] + bytes(40) + whole[44:])
-    wide = STATES.set(STATES.get_field_index("replicate"), pa.field("replicate", pa.int64()))
+    place = STATES.fields.get_field_index("replicate")
+    wide = STATES.fields.set(place, pa.field("replicate", pa.int64()))
     retyped = pa.Table.from_pandas(states_frame(), schema=wide)
     pq.write_table(retyped, tmp_path / "retyped.parquet")
-    for name, schema, fault in (
+    for name, expected, fault in (
         ("absent.parquet", STATES, "no such file"),
         ("short.parquet", STATES, "not a complete Parquet file"),
         ("empty.parquet", STATES, "not a complete Parquet file"),
         ("damaged.parquet", STATES, "not a complete Parquet file"),
-        ("good.parquet", TASKS, "lacks seed"),
+        ("good.parquet", schema(seed=pa.int64()), "lacks seed"),
         ("retyped.parquet", STATES, "column replicate is int64, not int32"),
     ):
         with pytest.raises(TableError, match=fault) as caught:
-            tables.read(tmp_path / name, schema)
+            tables.read(tmp_path / name, expected)
         assert str(caught.value).startswith(str(tmp_path / name))
         assert "\n" not in str(caught.value)
     with pytest.raises(TableError, match="no setting"):

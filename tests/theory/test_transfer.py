@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scb import Task
 from scb.data.seeds import derive
 from scb.learning.algorithm import train
+from scb.learning.metrics import support_found
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.theory.population import ValueMoments, expected_attention_gradient
@@ -23,7 +24,6 @@ from scb.theory.transfer import (
     start_penalty,
     start_samples,
     start_value,
-    support_found,
 )
 
 
