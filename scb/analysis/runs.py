@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scb.learning.tables import CURVES
-from scb.store import tables
+from scb.store import origin, tables
 from scb.store.tables import TableError
 
 Array = NDArray[np.float64]
@@ -55,7 +55,10 @@ class Run:
         ------
         TableError
             If a table cannot be read, or if the tables' replicates differ.
+        ValueError
+            If they are of another seed or of other tasks.
         """
+        origin.compare({str(place): path for place, path in enumerate(paths)}, tables.origin_of)
         frames = [tables.read(path, CURVES) for path in paths]
         for path, frame in zip(paths, frames, strict=True):
             if set(frame["replicate"]) != set(frames[0]["replicate"]) or frame.empty:

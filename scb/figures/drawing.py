@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from scb.faults import read_settings
 from scb.figures.style import save
 from scb.settings import Model
+from scb.store import origin, tables
 
 P = ParamSpec("P")
 
@@ -46,7 +47,15 @@ class Drawing(Generic[P]):
         self.inputs = {name: hints[name] for name in hints if name != "return"}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Figure:
-        """Draw."""
+        """Draw, once the tables were found to fit each other.
+
+        Raises
+        ------
+        ValueError
+            One line naming what does not belong together: see `scb.store.origin`.
+        """
+        given = inspect.signature(self._function).bind(*args, **kwargs).arguments
+        origin.compare({name: given[name] for name in self.inputs}, tables.origin_of)
         return self._function(*args, **kwargs)
 
     def main(self, argv: Sequence[str] | None = None) -> None:

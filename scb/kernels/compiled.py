@@ -1,9 +1,10 @@
 """Compiled functions, kept on disk under the digest of all that they are made of.
 
-Numba by itself looks at the file of a function alone: a constant that it takes from another module
-stays frozen in what was compiled before. Here the folder is named by the sources of all rooms that
-a kernel may import, by the versions of Numba, LLVM and Python, and by the processor. It lies outside
-the source tree, so clones share it: in ``$NUMBA_CACHE_DIR``, else in the user's folder of caches.
+Numba by itself looks at the file of a function alone: a constant that it takes from another
+module stays frozen in what was compiled before. Here the folder is named by the sources of all
+rooms that a kernel may import, by the versions of Numba, LLVM and Python, and by the processor. It
+lies outside the source tree, so that clones share it: in ``$NUMBA_CACHE_DIR``, else in the user's
+folder of caches.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ ROOMS = ("settings.py", "store", "data", "kernels")
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function when it is first called, and keep the result on disk where that is possible.
+    """Compile a function when it is first called, and keep the result on disk where possible.
 
     Parameters
     ----------

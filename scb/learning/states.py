@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -43,13 +44,27 @@ def write(
 
 
 def read(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
-    """Read what `write` wrote: optimizers, step, V (G, R, N, N), A^T (G, R, N, T)."""
-    table = tables.read_arrow(path, STATES)  # lists of floats: objects in a data frame
-    optimizers = table["optimizer"].unique().to_pylist()
-    replicates, states = (len(table[name].unique()) for name in ("replicate", "state"))
+    """Read what `write` wrote: optimizers, step, V (G, R, N, N), A^T (G, R, N, T).
+
+    Raises
+    ------
+    TableError
+        If a row is missing or there twice, or the rows are of several steps.
+    """
+    keys = ["optimizer", "replicate", "state"]
+    # Lists of floats: objects in a data frame.
+    table = tables.read_arrow(path, STATES).sort_by([(key, "ascending") for key in keys])
+    index = [table[key].to_pandas() for key in keys]
+    names, replicates, states = (column.drop_duplicates().tolist() for column in index)
+    expected = pd.MultiIndex.from_product([names, range(len(replicates)), range(len(states))])
+    if not expected.equals(pd.MultiIndex.from_arrays(index)):
+        raise tables.TableError(f"{path}: rows of some optimizer, replicate or state are not there")
+    (step, *others) = table["step"].unique().to_pylist()
+    if others:
+        raise tables.TableError(f"{path}: its rows are of steps {sorted([step, *others])}")
 
     def rows(name: str) -> Tensor:
         flat = table[name].combine_chunks().flatten().to_numpy().copy()
-        return torch.from_numpy(flat).view(len(optimizers), replicates, states, -1)
+        return torch.from_numpy(flat).view(len(names), len(replicates), len(states), -1)
 
-    return optimizers, table["step"][0].as_py(), rows("value").mT, rows("attention")
+    return names, step, rows("value").mT, rows("attention")

@@ -63,12 +63,8 @@ def compare(
         name: [(path, read(path)) for path in ([some] if isinstance(some, Path) else some)]
         for name, some in files.items()
     }
-    for path, origin in (pair for pairs in origins.values() for pair in pairs):
-        found = origin["settings"].get("seed", seed)
-        if seed is not None and found != seed:
-            raise ValueError(f"{path}: it was made with seed {found}, not {seed}")
     for place in zip_longest(*origins.values()):
-        _require_one_past(dict(zip(origins, place, strict=True)))
+        _require_one_past(dict(zip(origins, place, strict=True)), seed)
     return {
         name: [origin["digest"] for _, origin in pairs]
         if not isinstance(files[name], Path)
@@ -77,11 +73,25 @@ def compare(
     }
 
 
-def _require_one_past(tables: Mapping[str, tuple[Path, dict[str, Any]] | None]) -> None:
-    """Tables that say what ``tasks`` they come from, say, are of the same, and of those here."""
-    known = {name: (pair[0], pair[1]["digest"]) for name, pair in tables.items() if pair}
-    for path, origin in filter(None, tables.values()):
-        for name, digest in origin["inputs"].items():
-            other, expected = known.setdefault(name, (path, digest))
-            if isinstance(digest, str) and digest != expected:
-                raise ValueError(f"{path}: it was made from other {name} than {other}")
+Table = tuple[Path, dict[str, Any]]
+
+
+def _require_one_past(tables: Mapping[str, Table | None], seed: int | None) -> None:
+    """Tables of one place name one seed, and the same inputs: those beside them, if they are."""
+    there = {name: table for name, table in tables.items() if table}
+    known: dict[str, tuple[str, Any]] = {
+        name: (str(path), origin["digest"]) for name, (path, origin) in there.items()
+    }
+    if seed is not None:
+        known["seed"] = "the settings", seed
+    for path, origin in there.values():
+        said = dict(origin["inputs"])
+        if "seed" in origin["settings"]:
+            said["seed"] = origin["settings"]["seed"]
+        for name, value in said.items():
+            other, expected = known.setdefault(name, (str(path), value))
+            if isinstance(value, list) or value == expected:
+                continue
+            if name == "seed":
+                raise ValueError(f"{path}: its seed is {value}; that of {other} is {expected}")
+            raise ValueError(f"{path}: it was made from other {name} than {other}")
