@@ -1,6 +1,8 @@
-# `make` regenerates every figure, `make test` checks everything; both set up .venv first.
+# `make` regenerates every figure, `make test-all` checks everything; both set up .venv first.
 PYTHON ?= python3
 CORES ?= all
+WORKERS ?= 2
+AGAINST ?= docs/gallery
 TORCH ?= 2.13.0
 
 # Not locked: builds of torch for CUDA bring the one they need, others test with any.
@@ -10,10 +12,12 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # The optimal choice of the next jobs takes longer than it saves where all are short.
 SMOKE := --configfile tests/workflow/smoke.yaml --scheduler greedy
+# Tests that may not run beside each other are in one group.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup test test-slurm test-nightly smoke extensions kernels report gallery benchmark lock \
-	clean
+.PHONY: all setup style test test-all test-slurm test-nightly verify smoke extensions rebased report \
+	gallery check-gallery benchmark lock clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -28,12 +32,18 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# pytest runs the smoke DAG, snakemake --lint and snakefmt too.
-test: setup
+# A module and the whole DAG on small settings; 3 kills of a run and 10 random settings.
+test: style
+	$(PYTEST) -m "not slow and not slurm"
+
+# With all that is slow: 20 kills and 50 random settings, the worked examples, a browser.
+test-all: style
+	$(PYTEST) -m "not slurm"
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slurm"
 
 # The smoke DAG through a Slurm of one node. As root on Debian or Ubuntu it installs the packages;
 # where it cannot, it says that nothing was tested.
@@ -41,16 +51,21 @@ test-slurm: setup
 	@tests/workflow/install_slurm.sh
 	$(BIN)/python -m pytest -m slurm
 
-# More broken settings than there is time for in `make test`: 500 for its 50.
+# More random settings than there is time for in `make test-all`: 500.
 test-nightly: setup
-	NIGHTLY=1 $(BIN)/python -m pytest -s tests/workflow/test_fuzz.py
+	NIGHTLY=1 $(PYTEST) tests/workflow/test_fuzz.py
+
+# Whether results are the published ones, a line for each table: `make verify AGAINST=folder` takes
+# those of another folder. Rebased tables are there after `make rebased`.
+verify: setup
+	$(BIN)/python -m scb verify results $(AGAINST)
 
 smoke: setup
-	$(BIN)/snakemake --cores $(CORES) all kernelised $(SMOKE)
+	$(BIN)/snakemake --cores $(CORES) all rebased $(SMOKE)
 
-# Kernelised attention: up to half an hour on two cores.
-kernels: setup
-	$(BIN)/snakemake --cores $(CORES) kernelised
+# The second paper, ReBased: up to half an hour on two cores.
+rebased: setup
+	$(BIN)/snakemake --cores $(CORES) rebased
 
 # The wider sweeps; what they share with the replication is run first, if it is not there yet.
 extensions: setup
@@ -58,7 +73,7 @@ extensions: setup
 
 # With what is not part of `all`, where it has been made.
 report: all
-	made=$$(for target in extensions kernelised; do \
+	made=$$(for target in extensions rebased; do \
 	    $(BIN)/snakemake $$target --dry-run | grep -q 'Nothing to be done' && echo $$target; done); \
 	PYTHONPATH=.:workflow/report $(BIN)/snakemake all $$made \
 	    --reporter page --report-page-path report.zip
@@ -66,6 +81,10 @@ report: all
 # Copies figures and claims of the full replication into docs/gallery and the README.
 gallery: all
 	$(BIN)/python -m workflow.gallery
+
+# Whether docs/gallery and the README are of this code and these settings.
+check-gallery: setup
+	$(BIN)/python -m workflow.gallery --check
 
 # Minutes, on a machine that does nothing else; writes results/benchmark.json, .pdf and .png.
 benchmark: setup

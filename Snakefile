@@ -16,57 +16,45 @@ require_yaml(Path("config.yaml"))
 configfile: "config.yaml"
 
 
-require_valid(config)
+SETTINGS = require_valid(config)
 
 
 report: "workflow/report/workflow.rst"
 
 
 pathvars:
-    results=config["results"],
-    figures=config["figures"],
-    logs=f"{config['results']}/logs",
-    benchmarks=f"{config['results']}/benchmarks",
+    results=SETTINGS.results,
+    figures=SETTINGS.figures,
+    logs=f"{SETTINGS.results}/logs",
+    benchmarks=f"{SETTINGS.results}/benchmarks",
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/tasks.smk"
-include: "workflow/rules/boost.smk"
-include: "workflow/rules/optimizers.smk"
-include: "workflow/rules/attention.smk"
-include: "workflow/rules/simulation.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/experiments.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/claims.smk"
-include: "workflow/rules/extensions.smk"
-include: "workflow/rules/kernels.smk"
+include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/rebased.smk"
+include: "workflow/rules/figures.smk"
 
 
 rule all:
     default_target: True
     input:
-        expand("<figures>/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]),
+        DRAWN["all"],
         rules.claims.output,
 
 
 rule extensions:
     input:
-        expand(
-            "<figures>/{figure}.{format}",
-            figure=["stage1_samples", "regularization"],
-            format=["pdf", "png"],
-        ),
-        rules.sensitivity.output,
+        DRAWN["extensions"],
+        rules.sensitivity_table.output,
 
 
-rule kernelised:
+rule rebased:
     input:
-        expand(
-            "<figures>/{figure}.{format}",
-            figure=["kernels", "kernels_patterns"],
-            format=["pdf", "png"],
-        ),
-        rules.kernel_claims.output,
+        DRAWN["rebased"],
+        rules.rebased_claims.output,
 
 
 onstart:
@@ -74,11 +62,11 @@ onstart:
     if workflow.local_exec and any(
         job.resources.get("gpu") for job in workflow.dag.needrun_jobs()
     ):
-        require_device(config)
+        require_device(SETTINGS)
     hear_sigterm_anywhere()
 
 
 onerror:
     # The log of a job that found the disk full is empty.
-    for fault in folder_faults(config):
+    for fault in folder_faults(SETTINGS):
         print(f"Bad setting: {fault}", file=sys.stderr)

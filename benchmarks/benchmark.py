@@ -30,13 +30,13 @@ from benchmarks.naive import Naive, rows_of_identity
 from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
-from scb.experiments.common import iterate
 from scb.figures.style import save
 from scb.kernels import cpu, kernel_for
 from scb.learning.algorithm import train
 from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
+from scb.settings import Boost, Stage1
 
 ROOT = Path(__file__).parents[1]
 RATE = 1e-3  # small: no iterate leaves the usual numbers, however many steps are timed
@@ -299,7 +299,7 @@ def share_of_metrics(job: Job, preset: Preset) -> dict[str, float]:
     for repeat in range(preset.pairs):
         steps = seconds_of(ours.steps, LOG_INTERVAL)
         start = time.perf_counter()
-        curves.record(repeat, **iterate(task, model.value, model.columns))
+        curves.log(repeat, model.value, model.columns)
         measuring = time.perf_counter() - start
         shares.append(measuring / (measuring + LOG_INTERVAL * steps))
     return spread(shares[1:])
@@ -393,23 +393,21 @@ counts what the parent held when a child started as the child's peak."""
 
 def peak_memory(job: Job) -> float:
     """Peak resident memory of the training job, in MB (1e6 bytes), interpreter included."""
-    with tempfile.TemporaryDirectory() as folder:
-        tasks = Path(folder) / "tasks.parquet"
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        tasks = folder / "tasks.parquet"
         sample_tasks(job.states, job.length, job.replicates).save(tasks)
-        options = {
-            "tasks": tasks,
-            "seed": SEED,
-            "batch": job.batch,
-            "steps": job.steps,
-            "rate": RATE,
-            "log-interval": LOG_INTERVAL,
-            "device": "cpu",
-            "threads": 1,
-            "curves": Path(folder) / "curves.parquet",
-            "state": Path(folder) / "state.parquet",
-        }
-        command = [sys.executable, "-m", "scb.experiments.boost"]
-        command += [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+        settings = Stage1(
+            seed=SEED,
+            log_interval=LOG_INTERVAL,
+            batch=job.batch,
+            boost=Boost(steps=job.steps, rate=RATE),
+        )
+        files = {"tasks": tasks, "curves": folder / "curves.parquet"}
+        files["state"] = folder / "state.parquet"
+        command = [sys.executable, "-m", "scb.experiments.boost", "--device", "cpu"]
+        command += ["--settings", settings.as_json()]
+        command += [str(word) for name, path in files.items() for word in (f"--{name}", path)]
         measured = subprocess.run(
             [sys.executable, "-c", MEMORY_OF, *command],
             cwd=ROOT,

@@ -61,9 +61,9 @@ def _imported(module: str, root: Path) -> frozenset[str]:
     """Modules of the package that one module imports, and its parent packages."""
     path = _file(module, root)
     assert path is not None
-    parent, _, _ = module.rpartition(".")
-    names = {parent} if parent else set()
-    package = module if path.name == "__init__.py" else parent
+    parts = module.split(".")
+    names = {".".join(parts[:depth]) for depth in range(1, len(parts))}
+    package = module if path.name == "__init__.py" else ".".join(parts[:-1])
     for node in _statements(ast.parse((root / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)

@@ -1,5 +1,7 @@
 """Tasks: what is drawn satisfies what the paper assumes, and says so where it does not."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scb.data.geometry import squared_norm
+from scb.data.samplers import SAMPLERS, WEIGHTS
 from scb.data.task import Task
+from scb.settings import Sampler, Weights
 
 FALSE_ALARM = 1e-6
 
@@ -30,8 +34,8 @@ def with_(task, **changes):
     length=st.integers(1, 40),
     part=st.floats(0, 1),
     seed=st.integers(0, 2**63 - 1),
-    sampler=st.sampled_from(["dirichlet", "balanced"]),
-    weights=st.sampled_from(["uniform", "drawn"]),
+    sampler=st.sampled_from(sorted(SAMPLERS)),
+    weights=st.sampled_from(sorted(WEIGHTS)),
     constant=st.sampled_from([3.0, 4.0, 10.0]),
 )
 def test_a_drawn_task_is_one(states, length, part, seed, sampler, weights, constant):
@@ -53,6 +57,11 @@ def test_a_drawn_task_is_one(states, length, part, seed, sampler, weights, const
     assert task.positions.max() < length
     assert not any("(b)" in line for line in task.violations(constant))
     assert equal(task, Task.sample(states, length, sparsity, seed, **options))
+
+
+def test_settings_name_every_sampler_and_no_other():
+    assert set(get_args(Sampler)) == set(SAMPLERS)
+    assert set(get_args(Weights)) == set(WEIGHTS)
 
 
 def test_frozen():

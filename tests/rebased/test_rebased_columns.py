@@ -1,15 +1,14 @@
 """Kernels on the bigram task, and both experiments as the pipeline runs them."""
 
-import runpy
-import sys
-
 import numpy as np
 import pytest
 import torch
 
 from scb import Task
 from scb.data.stream import Stream
-from scb.experiments.common import read_states
+from scb.experiments import rebased_columns, recall
+from scb.experiments.tasks import draw_tasks
+from scb.learning import states
 from scb.learning.attend import attend
 from scb.learning.models import squared_loss
 from scb.learning.tables import CURVES
@@ -17,6 +16,7 @@ from scb.rebased.attention import quadratic
 from scb.rebased.columns import KernelTransformer
 from scb.rebased.similarity import SIMILARITIES
 from scb.rebased.tables import RECALL
+from scb.settings import Kernelising, Recalling, Tasks
 from scb.store import tables
 
 NAMES = list(SIMILARITIES)
@@ -99,49 +99,57 @@ def test_odd_width_is_refused(tasks):
         KernelTransformer(tasks, [SIMILARITIES["elu"]], 5, torch.Generator())
 
 
-def call(folder, module, options):
-    """Run ``python -m scb.experiments.<module>`` in ``folder``, without a new process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", [module, *options.split()])
-        runpy.run_module(f"scb.experiments.{module}", run_name="__main__")
-
-
-def test_columns_by_command_line(tmp_path):
-    call(
-        tmp_path,
-        "tasks",
-        "--states 4 --length 20 --sparsity 2 --seed 5 --replicates 2 --output tasks.parquet",
+def test_columns_by_command_line(tmp_path, call):
+    drawing = Tasks(
+        seed=5,
+        replicates=2,
+        states=4,
+        length=20,
+        sparsity=2,
+        sampler="dirichlet",
+        concentration=1.0,
+        weights="uniform",
     )
-    call(
-        tmp_path,
-        "kernel_columns",
-        "--tasks tasks.parquet --seed 5 --batch 16 --steps 40 --rate 0.05 --logit-rate 0.02 "
-        "--features 4 --log-interval 20 --curves curves.parquet --states states.parquet",
+    call(draw_tasks, drawing, tmp_path, tasks="tasks")
+    settings = Kernelising(
+        seed=5, log_interval=20, batch=16, steps=40, rate=0.05, logit_rate=0.02, features=4
     )
+    files = {"tasks": "tasks", "curves": "curves", "states": "states"}
+    call(rebased_columns.columns, settings, tmp_path, **files)
     frame = tables.read(tmp_path / "curves.parquet", CURVES)
     assert set(frame["optimizer"]) == set(NAMES)
     assert set(frame["step"]) == {0, 20, 40}
-    names, step, _, columns = read_states(tmp_path / "states.parquet")
+    names, step, _, columns = states.read(tmp_path / "states.parquet")
     assert (names, step) == (NAMES, 40)
     totals = columns.sum(-1)
     normalised = torch.tensor([SIMILARITIES[name].normalised for name in names])
     torch.testing.assert_close(totals[normalised], torch.ones_like(totals[normalised]))
 
 
-RECALL = (
-    "--seed 5 --rates 0.01 0.03 --runs 2 --vocabulary 64 --length 16 --pairs 3 --width 8 "
-    "--features 4 --batch 8 --steps 5 --log-interval 2 --solved 0.99 --validation 16 --test 16 "
-)
-
-
-def test_recall_by_command_line(tmp_path):
-    for kernel in ("elu", "rebased"):
-        call(tmp_path, "recall", f"--kernel {kernel} {RECALL} --output {kernel}.parquet")
-    call(tmp_path, "recall", f"--kernel elu {RECALL} --output again.parquet")
+def test_recall_by_command_line(tmp_path, call):
+    kernels = "elu", "rebased"
+    for kernel, name in [*zip(kernels, kernels, strict=True), ("elu", "again")]:
+        settings = Recalling(
+            seed=5,
+            kernel=kernel,
+            rates=(0.01, 0.03),
+            runs=2,
+            vocabulary=64,
+            length=16,
+            pairs=3,
+            width=8,
+            features=4,
+            batch=8,
+            steps=5,
+            log_interval=2,
+            solved=0.99,
+            validation=16,
+            test=16,
+        )
+        call(recall.recall, settings, tmp_path, curves=name)
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "elu.parquet").read_bytes()
     frames, settings = (
-        [read(tmp_path / f"{kernel}.parquet") for kernel in ("elu", "rebased")]
+        [read(tmp_path / f"{kernel}.parquet") for kernel in kernels]
         for read in (lambda path: tables.read(path, RECALL), tables.setting)
     )
     for frame in frames:

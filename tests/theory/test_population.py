@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from scb import Task
+from scb.data.samplers import SAMPLERS
 from scb.data.stream import Stream
 from scb.kernels.reference import project_columns, soft_threshold
 from scb.learning import metrics
@@ -33,7 +34,7 @@ def pattern(task: Task) -> torch.Tensor:
     return task.attention.mT
 
 
-@pytest.mark.parametrize("sampler", ["dirichlet", "balanced"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_expected_gradients_are_those_of_the_population_loss(make_task, make_iterate, sampler):
     task = make_task(5, 11, sampler=sampler, weights="drawn")
     value, columns = (part.requires_grad_() for part in make_iterate(task, leading=(3,)))

@@ -1,41 +1,62 @@
 """The real DAG on the smoke settings, run once; tests that change something get a copy."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
-from project import Project, commit, copy_tree
+from project import GATHERING, Project, commit, copy_tree, planned_jobs
+
+
+def once(tmp_path_factory, name, make):
+    """The project in a folder that ``make`` fills: once, for all processes that test it."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if parallel else base) / f"shared-{name}"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "done"
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder / "tree")
+            done.touch()
+    return Project(folder / "tree")
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """The project after a run of everything; not to be changed."""
-    project = copy_tree(tmp_path_factory.mktemp("smoke"))
-    commit(project)
-    run = project.snakemake()
-    assert run.returncode == 0, run.stdout
-    return project
+
+    def make(root):
+        root.mkdir()
+        project = copy_tree(root)
+        commit(project)
+        run = project.snakemake()
+        assert run.returncode == 0, run.stdout
+
+    return once(tmp_path_factory, "smoke", make)
 
 
 @pytest.fixture(scope="session")
 def whole(smoke, tmp_path_factory):
-    """The project after a run of everything, extensions too; not to be changed."""
-    root = tmp_path_factory.mktemp("whole") / "done"
-    shutil.copytree(smoke.root, root)
-    project = Project(root)
-    run = project.snakemake("extensions", "kernelised")
-    assert run.returncode == 0, run.stdout
-    return project
+    """The project after a run of all targets; not to be changed."""
+
+    def make(root):
+        shutil.copytree(smoke.root, root)
+        run = Project(root).snakemake(*GATHERING)
+        assert run.returncode == 0, run.stdout
+
+    return once(tmp_path_factory, "whole", make)
 
 
 @pytest.fixture(scope="session")
-def kernelised(smoke, tmp_path_factory):
-    """The project after a run of everything and of the kernels; not to be changed."""
-    root = tmp_path_factory.mktemp("kernelised") / "done"
-    shutil.copytree(smoke.root, root)
-    project = Project(root)
-    run = project.snakemake("kernelised")
+def planned(tmp_path_factory):
+    """Every job of all targets on the smoke settings, as planned in an empty tree."""
+    project = copy_tree(tmp_path_factory.mktemp("planned"))
+    run = project.snakemake(*GATHERING, "--dry-run", "--printshellcmds")
     assert run.returncode == 0, run.stdout
-    return project
+    return planned_jobs(run.stdout)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
-"""A copy of the project's tree, and what snakemake does in it."""
+"""A copy of the project's tree, what snakemake does in it, and what there is to make."""
 
+import copy
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import yaml
+
+from scb.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 TRACKED = [
@@ -17,7 +22,89 @@ TRACKED = [
     *("profiles", "scb", "workflow"),
 ]
 SMOKE = "smoke.yaml"
-GATHERING = ("all", "extensions", "kernelised")
+GATHERING = ("all", "extensions", "rebased")
+BASES = ("experiment", "training")
+"""Rules that others inherit."""
+
+
+def _table_of_figures() -> dict[str, str]:
+    text = (ROOT / "workflow/rules/figures.smk").read_text()
+    (table,) = re.findall(r"^FIGURES = \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    names, entries = (re.split(r'^    "(\w+)": ', table, flags=re.MULTILINE)[i::2] for i in (1, 2))
+    target = re.compile('target="([a-z]+)"')
+    return {
+        name: found[1] if (found := target.search(entry)) else "all"
+        for name, entry in zip(names, entries, strict=True)
+    }
+
+
+FIGURES = _table_of_figures()
+"""Each figure with its target rule."""
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Settings with others put over them, as Snakemake does."""
+    merged = copy.deepcopy(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+SMALL = yaml.safe_load((Path(__file__).parent / SMOKE).read_text())
+SETTINGS = Settings.model_validate(merge(CONFIG, SMALL))
+"""Of the smoke run."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of a dry run."""
+
+    rule: str
+    wildcards: dict[str, str]
+    inputs: list[str]
+    outputs: list[str]
+    log: str
+    benchmark: str
+    resources: dict[str, str]
+    command: list[str]
+
+    @property
+    def module(self) -> str:
+        """What is run."""
+        return self.command[2]
+
+    def option(self, name: str) -> list[str]:
+        """The words that follow an option."""
+        words = self.command[self.command.index(name) + 1 :]
+        ends = [place for place, word in enumerate(words) if word.startswith("--") or word == ">"]
+        return words[: ends[0]]
+
+
+def planned_jobs(plan: str) -> list[Planned]:
+    """All jobs of a dry run that prints commands, but for those that gather files."""
+
+    def pairs(text: str) -> dict[str, str]:
+        return dict(pair.split("=", 1) for pair in text.split(", ") if "=" in pair)
+
+    jobs = []
+    found = r"^(?:local)?rule (\w+):\n((?:    .*\n)+)Shell command: (.*)\n"
+    for rule, text, command in re.findall(found, plan, re.MULTILINE):
+        told = dict(re.findall(r"^    (\w+): (.*)$", text, re.MULTILINE))
+        jobs.append(
+            Planned(
+                rule,
+                pairs(told.get("wildcards", "")),
+                told.get("input", "").split(", "),
+                told.get("output", "").split(", "),
+                told.get("log", ""),
+                told.get("benchmark", ""),
+                pairs(told["resources"]),
+                shlex.split(command),
+            )
+        )
+    return [job for job in jobs if job.rule not in GATHERING]
 
 
 @dataclass(frozen=True)
@@ -62,16 +149,16 @@ class Project:
         return subprocess.CompletedProcess(running.args, running.returncode, output)
 
     def plan(self, *arguments: str, settings: tuple[str, ...] = (SMOKE,)) -> set[str]:
-        """Jobs that would run, as ``rule`` or ``rule of setting``; `all` is left out."""
+        """Jobs that would run, as ``rule`` or ``rule of section``; `all` is left out."""
         dry = self.snakemake("--dry-run", *arguments, settings=settings)
         assert dry.returncode == 0, dry.stdout
         jobs = re.findall(
-            r"^(?:local)?rule (\w+):\n(?:    .*\n)*?(?:    wildcards: setting=(\w+)\n|(?!    ))",
+            r"^(?:local)?rule (\w+):\n(?:    .*\n)*?(?:    wildcards: section=(\w+)\n|(?!    ))",
             dry.stdout,
             re.MULTILINE,
         )
         assert jobs or "Nothing to be done" in dry.stdout, dry.stdout
-        return {f"{rule} of {setting}" if setting else rule for rule, setting in jobs} - {"all"}
+        return {f"{rule} of {section}" if section else rule for rule, section in jobs} - {"all"}
 
 
 def copy_tree(root: Path) -> Project:

@@ -1,24 +1,29 @@
 """The worked examples of docs/extending.md, applied to a copy of the project and run."""
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from matplotlib.image import imread
-from project import ROOT, SMOKE, Project
+from project import ROOT, SMOKE, Project, commit, copy_tree
 
 from scb import Task, cli
-from scb.data.seeds import derive
+from scb.learning import states
 from scb.learning.tables import CURVES
+from scb.settings import Settings, Tasks
 from scb.store import tables
 from scb.theory.population import balancing_penalty, largest_stable_rate
 
 PAGE = (ROOT / "docs/extending.md").read_text()
-EXAMPLES = dict(
+TEXTS = dict(
     zip(
         re.findall(r"^## (.*)$", PAGE, re.MULTILINE),
         re.split(r"^## .*$", PAGE, flags=re.MULTILINE)[1:],
@@ -26,122 +31,196 @@ EXAMPLES = dict(
     )
 )
 BLOCK = re.compile(r"^`([\w./]+)`\n\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXAMPLES = [title for title, text in TEXTS.items() if BLOCK.search(text)]
 
 
 def apply(project: Project, example: str) -> list[str]:
     """Do what the page says; returns the files that it changes or adds."""
     files = []
-    for name, language, text in BLOCK.findall(EXAMPLES[example]):
+    for name, language, text in BLOCK.findall(TEXTS[example]):
         path = project.root / name
         files.append(name)
         if language != "diff":
             assert not path.exists(), name
             path.write_text(text)
             continue
-        content = path.read_text()
+        content = "\n" + path.read_text()
         for part in re.split(r"^@@\n", text, flags=re.MULTILINE):
             lines = part.splitlines(keepends=True)
-            old, new = ("".join(x[1:] for x in lines if x[0] in kept) for kept in (" -", " +"))
-            assert content.startswith(old) or content.count("\n" + old) == 1, (name, old)
-            content = content.replace(old, new, 1)
-        path.write_text(content)
+            old, new = (
+                "\n" + "".join(line[1:] for line in lines if line[0] in kept)
+                for kept in (" -", " +")
+            )
+            assert content.count(old) == 1, (name, old)
+            content = content.replace(old, new)
+        path.write_text(content[1:])
     return files
 
 
-def check_style(project: Project, files: list[str]) -> None:
-    """What the page adds is as well kept as the rest."""
-    python = [name for name in files if name.endswith(".py")]
-    shutil.copy2(ROOT / "pyproject.toml", project.root)
-    checks = [["snakefmt", "--check", "Snakefile", "workflow"]]
-    if python:
-        checks += [["ruff", "check", *python], ["ruff", "format", "--check", *python]]
-    for check in checks:
-        run = subprocess.run(
-            [sys.executable, "-m", *check], cwd=project.root, capture_output=True, text=True
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
+def copy_all(root: Path) -> Project:
+    """All that git keeps, tests and documents too."""
+    copy_tree(root)
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and not (root / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    return Project(root)
 
 
-def make(project: Project, target: str, *settings: str) -> set[str]:
-    """Make a figure; returns the jobs that it took, but not claims, which need all tables."""
-    jobs = project.plan(target, settings=(SMOKE, *settings))
-    run = project.snakemake(target, settings=(SMOKE, *settings))
-    assert run.returncode == 0, run.stdout
+def run(project: Project, *command: str) -> None:
+    """Run a module of Python's in the copy, on the copy's code."""
+    outer = ("PYTEST", "COV")  # pytest in pytest is a run of its own
+    own = {key: value for key, value in os.environ.items() if not key.startswith(outer)}
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=project.root,
+        env=own | {"PYTHONPATH": str(project.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def make(project: Project, example: str, *settings: str) -> set[str]:
+    """Run the example's command on the smoke settings; returns the jobs that it took."""
+    (command,) = re.findall(r"`snakemake --cores 2 (figures/[^`]*)`", TEXTS[example])
+    words = shlex.split(f"smoke/{command}")
+    jobs = project.plan(*words, settings=(SMOKE, *settings))
+    made = project.snakemake(*words, settings=(SMOKE, *settings))
+    assert made.returncode == 0, made.stdout
     return jobs
 
 
 def test_every_block_belongs_to_a_file():
     blocks = re.findall(r"^```(\w+)$", PAGE, re.MULTILINE)
-    named = [language for text in EXAMPLES.values() for _, language, _ in BLOCK.findall(text)]
-    assert sorted([*named, "sh", "sh"]) == sorted(blocks)
-    assert len(named) == 15
+    named = [language for text in TEXTS.values() for _, language, _ in BLOCK.findall(text)]
+    commands = re.findall(r"^python -m scb", PAGE, re.MULTILINE)
+    assert sorted([*named, *("sh" for _ in commands)]) == sorted(blocks)
 
 
 def test_commands_run_as_printed(tmp_path, monkeypatch, capsys):
-    commands = re.findall(r"^python -m scb (.*)$", PAGE, re.MULTILINE)
-    assert len(commands) == 2
     monkeypatch.chdir(tmp_path)
     quick = ["--length", "50", "--replicates", "2", "--steps", "2", "--boost-steps", "1"]
-    for command in commands:
+    for command in re.findall(r"^python -m scb (.*)$", PAGE, re.MULTILINE):
         assert cli.main([*command.split(), *quick]) == 0
     assert "results/mine/curves.parquet" in capsys.readouterr().out
 
 
-def test_a_setting_in_a_figure(done):
-    rows = imread(done.root / "smoke/figures/fig5_vocabulary.png").shape[0]
-    check_style(done, apply(done, "A setting in a figure"))
-    small = {"length": 40, "batch": 16, "steps": 20, "boost": {"steps": 10}}
-    (done.root / "small.yaml").write_text(yaml.safe_dump({"vocabulary_5": small}))
-    jobs = make(done, "smoke/figures/fig5_vocabulary.pdf", "small.yaml")
-    new = {f"{rule} of vocabulary_5" for rule in ("tasks", "boost", "optimizers")}
-    assert jobs == new | {"fig5_vocabulary"}
-    assert imread(done.root / "smoke/figures/fig5_vocabulary.png").shape[0] > 1.2 * rows
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_it_takes_the_files_that_it_says_and_keeps_the_style(fresh, example):
+    shutil.copy2(ROOT / "pyproject.toml", fresh.root)
+    files = apply(fresh, example)
+    assert TEXTS[example].lstrip().startswith(f"Files: {len(set(files))}. ")
+    assert len(set(files)) == len(files)
+    python = [name for name in files if name.endswith(".py")]
+    if python:
+        run(fresh, "ruff", "check", *python)
+        run(fresh, "ruff", "format", "--check", *python)
+    if any(name.endswith(".smk") for name in files):
+        run(fresh, "snakefmt", "--check", "workflow")
 
 
-def test_its_rates_come_from_the_closed_forms(fresh):
+def test_rates_of_a_setting_come_from_the_closed_forms(fresh):
     apply(fresh, "A setting in a figure")
     config = yaml.safe_load((fresh.root / "config.yaml").read_text())
-    here, three = config["vocabulary_5"], config["vocabulary_3"]
-
-    def tasks(states: int) -> Task:
-        seeds = [derive(config["seed"], "task", r) for r in range(config["replicates"])]
-        return Task.stack([Task.sample(states, 5000, 2, seed) for seed in seeds])
+    training = Settings.model_validate(config).training
+    here, three = training["vocabulary_5"], training["vocabulary_3"]
+    task, other = (Task.draw(Tasks.of(section)) for section in (here, three))
 
     def one_digit(number) -> float:
         return float(f"{float(number):.0e}")
 
-    task, optimizers = tasks(5), here["optimizers"]
-    rate = one_digit(largest_stable_rate(task, here["batch"]).min() / 2)
-    assert here["boost"]["rate"] == rate
-    assert {optimizer["rate"] for optimizer in optimizers.values()} == {rate / 2}
-    balance = balancing_penalty(task, here["batch"], rate / 2).median()
-    assert optimizers["proximal_large"]["penalty"] == one_digit(balance)
-    energy = task.transition_energy.median() / tasks(3).transition_energy.median()
-    scaled = three["optimizers"]["proximal"]["penalty"] * energy * 3**3 / 5**3
-    assert optimizers["proximal"]["penalty"] == one_digit(scaled)
+    rate = one_digit(largest_stable_rate(task, here.batch).min() / 2)
+    assert here.boost.rate == rate
+    assert {optimizer.rate for optimizer in here.optimizers.values()} == {rate / 2}
+    balance = balancing_penalty(task, here.batch, rate / 2).median()
+    assert here.optimizers["proximal_large"].penalty == one_digit(balance)
+    energy = task.transition_energy.median() / other.transition_energy.median()
+    scaled = three.optimizers["proximal"].penalty * energy * 3**3 / 5**3
+    assert here.optimizers["proximal"].penalty == one_digit(scaled)
 
 
+@pytest.mark.slow
+def test_a_setting_in_a_figure(done):
+    rows = imread(done.root / "smoke/figures/fig5_vocabulary.png").shape[0]
+    apply(done, "A setting in a figure")
+    small = {"length": 40, "batch": 16, "steps": 20, "boost": {"steps": 10}}
+    settings = yaml.safe_dump({"training": {"vocabulary_5": small}})
+    (done.root / "small.yaml").write_text(settings)
+    jobs = make(done, "A setting in a figure", "small.yaml")
+    new = {f"{rule} of vocabulary_5" for rule in ("tasks", "boost", "optimizers")}
+    assert jobs == new | {"draw_fig5_vocabulary"}
+    assert imread(done.root / "smoke/figures/fig5_vocabulary.png").shape[0] > 1.2 * rows
+
+
+@pytest.mark.slow
 def test_an_optimiser(done):
-    path = done.root / "smoke/results/convergence/optimizers.parquet"
-    before = tables.read(path, CURVES)
-    check_style(done, apply(done, "An optimiser"))
-    jobs = make(done, "smoke/figures/fig1_convergence.pdf")
-    assert {"fig1_convergence", "optimizers of convergence"} <= jobs
-    after = tables.read(path, CURVES)
-    others = after[after["optimizer"] != "fista"].reset_index(drop=True)
+    folder = done.root / "smoke/results/convergence"
+    before = tables.read(folder / "optimizers.parquet", CURVES)
+    apply(done, "An optimiser")
+    jobs = make(done, "An optimiser")
+    assert {"draw_fig1_convergence", "optimizers of convergence"} <= jobs
+    after = tables.read(folder / "optimizers.parquet", CURVES)
+    assert set(after["optimizer"]) == {*before["optimizer"], "sign"}
+    others = after[after["optimizer"] != "sign"].reset_index(drop=True)
     pd.testing.assert_frame_equal(others, before, rtol=1e-4)
-    moved, plain = (
-        after[after["optimizer"] == name]["attention_signal"].to_numpy()
-        for name in ("fista", "proximal_large")
-    )
-    # From one state, and by the same first step.
-    first = after[after["optimizer"] == "fista"]["step"].to_numpy() == 10
-    np.testing.assert_array_equal(moved[first], plain[first])
-    assert (np.abs(moved[~first] - plain[~first]) > 1e-6).any()
+    # From the end of Stage 1 it has moved by a whole number of steps, up or down.
+    names, last, *ends = states.read(folder / "optimizers_state.parquet")
+    _, first, *starts = states.read(folder / "boost_state.parquet")
+    config = yaml.safe_load((done.root / "config.yaml").read_text())
+    rate = config["training"]["convergence"]["optimizers"]["sign"]["rate"]
+    for start, end in zip(starts, ends, strict=True):
+        moved = ((end[names.index("sign")] - start[0]) / rate).numpy()
+        np.testing.assert_allclose(moved, moved.round(), atol=0.01)
+        assert 0 < np.abs(moved).max() < last - first + 0.01
 
 
+@pytest.mark.slow
 def test_a_figure(done):
-    check_style(done, apply(done, "A figure"))
-    assert make(done, "smoke/figures/loss.pdf") == {"loss"}
+    apply(done, "A figure")
+    assert make(done, "A figure") == {"draw_loss"}
     assert (done.root / "smoke/figures/loss.png").exists()
-    assert done.plan("--until", "loss") == set()
+    assert "draw_loss" in done.plan("--forceall")
+
+
+@pytest.mark.slow
+def test_a_metric(done):
+    folder = done.root / "smoke/results/convergence"
+    before = tables.read(folder / "optimizers.parquet", CURVES)
+    apply(done, "A metric")
+    make(done, "A metric")
+    after = tables.read(folder / "optimizers.parquet", CURVES)
+    new = ["attention_spread", "normalised_attention_spread"]
+    assert sorted(set(after) - set(before)) == new
+    pd.testing.assert_frame_equal(after[list(before)], before, rtol=1e-4)
+    boost = tables.read(folder / "boost.parquet", CURVES)
+    length = tables.setting(folder / "boost.parquet")["length"]
+    np.testing.assert_allclose(boost.loc[boost["step"] == 0, new], length, rtol=1e-5)
+    assert (after["attention_spread"] < length).all()
+
+
+@pytest.mark.slow
+def test_a_sampler_of_tasks(done):
+    apply(done, "A sampler of tasks")
+    jobs = make(done, "A sampler of tasks")
+    assert {f"{rule} of convergence" for rule in ("tasks", "boost", "optimizers")} < jobs
+    task = Task.load(done.root / "smoke/results/convergence/tasks.parquet")
+    np.testing.assert_allclose(task.transition.sum(-1), 1)
+    np.testing.assert_array_equal(task.stationary, 1 / task.states)
+
+
+@pytest.mark.slow
+def test_nothing_turns_red(tmp_path):
+    project = copy_all(tmp_path / "project")
+    for example in EXAMPLES:
+        apply(project, example)
+    commit(project)
+    run(project, "ruff", "check")
+    run(project, "ruff", "format", "--check")
+    run(project, "mypy")
+    fast = "not slow and not slurm and not gpu"
+    own = f"--ignore=tests/workflow/{Path(__file__).name}"  # the examples are applied already
+    run(project, "pytest", "-q", "-n", "2", "-m", fast, own, f"--basetemp={tmp_path / 'pytest'}")

@@ -5,15 +5,14 @@ import re
 from zipfile import ZipFile
 
 import pytest
-from project import SMOKE
+from project import SETTINGS, SMOKE
 from test_report import REPORTER, Page
 
-SWEEPS = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
-SWEEPS += ["larger_rate", "larger_batch"]
-VARIANTS = ["rates", "raw_sgd", "no_threshold", "sampler", "switch"]
-STAGE1 = {"stage1", "stage1_fit", "stage1_samples"}
-REGULARIZATION = {"sweep", "windows", "regularization"}
-SENSITIVITY = {"variant", "sensitivity"}
+from workflow.conditions import sweeps, variants
+
+STAGE1 = {"stage1", "stage1_fit", "draw_stage1_samples"}
+REGULARIZATION = {"sweep", "windows", "draw_regularization"}
+SENSITIVITY = {"sensitivity", "sensitivity_table"}
 
 
 def test_the_replication_does_not_run_them(smoke):
@@ -27,17 +26,20 @@ def test_extensions_are_made(whole):
         assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
         assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert {path.stem for path in (results / "regularization").glob("*.parquet")} == {
-        *SWEEPS, "ends", "windows", "exponents"
+        *sweeps(SETTINGS), "ends", "windows", "exponents"
     }  # fmt: skip
     made = {path.name for path in (results / "sensitivity").iterdir() if path.suffix != ".json"}
-    assert made == {*VARIANTS, "tasks.parquet"}
+    assert made == {*variants(SETTINGS), "tasks.parquet"}
+    lengths = {
+        kind: getattr(SETTINGS.stage1_samples, kind).lengths for kind in ("uniform", "drawn")
+    }
     assert {path.stem for path in (results / "stage1_samples").glob("*.parquet")} == {
-        "uniform_10", "uniform_20", "drawn_10", "drawn_20",
+        *(f"{kind}_{length}" for kind in lengths for length in lengths[kind]),
         "probabilities", "batches", "exponents",
     }  # fmt: skip
     table = (results / "sensitivity.md").read_text()
     rows = [line for line in table.splitlines() if " of 2 |" in line]
-    assert len(rows) == 1 + len(VARIANTS)
+    assert len(rows) == 1 + len(variants(SETTINGS))
     assert all(line.count("reproduced") == 5 for line in rows)  # C1 to C5
 
 

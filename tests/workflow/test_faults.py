@@ -13,9 +13,12 @@ import psutil
 import pytest
 from project import ROOT, SMOKE, differences
 
-pytestmark = pytest.mark.slow
+# One after the other: they tell by the time how far a run has come.
+pytestmark = pytest.mark.xdist_group("kills")
+slow = pytest.mark.slow
 
-KILLS = 20
+KILLS = 3, 6, 6, 5
+"""Of each part of a test; all parts but the first are slow."""
 SEED = 20241
 
 # Both branches of the DAG: five jobs, two at a time.
@@ -26,7 +29,7 @@ TARGETS = [
 
 LONG = """
 log_interval: 10000
-convergence: {steps: 50000, boost: {steps: 50000}}
+training: {convergence: {steps: 50000, boost: {steps: 50000}}}
 """
 
 
@@ -107,15 +110,19 @@ def files(project):
     return sorted(path.relative_to(project.root) for path in found)
 
 
-def test_killed_at_random_moments(fresh, started, smoke):
+@pytest.mark.parametrize(
+    ("part", "kills"),
+    [pytest.param(*each, marks=slow if each[0] else ()) for each in enumerate(KILLS)],
+)
+def test_killed_at_random_moments(fresh, started, smoke, part, kills):
     begin = time.monotonic()
     finish(fresh)
     duration = time.monotonic() - begin
     whole = files(fresh)
 
-    moments = random.Random(SEED)
+    moments = random.Random(SEED + part)
     hit = 0
-    for _ in range(3 * KILLS):
+    for _ in range(3 * kills + 5):
         shutil.rmtree(fresh.root / "smoke")
         shutil.rmtree(fresh.root / ".snakemake")
         running = started()
@@ -131,12 +138,13 @@ def test_killed_at_random_moments(fresh, started, smoke):
         # All there, nothing else there, and none of it different.
         assert files(fresh) == whole
         assert differences(fresh, smoke, part=True) == []
-        if hit == KILLS:
+        if hit == kills:
             break
-    assert hit == KILLS
+    assert hit == kills
     assert fresh.plan(*TARGETS) == set()
 
 
+@slow
 def test_whole_run_killed_at_random_moments(fresh, started, smoke):
     jobs = sum(path.suffix == ".tsv" for path in files(smoke))
     moments = random.Random(SEED)
@@ -161,6 +169,7 @@ def test_whole_run_killed_at_random_moments(fresh, started, smoke):
     assert fresh.plan("all") == set()
 
 
+@slow
 def test_killed_without_its_jobs(fresh, started, smoke):
     # As by an out-of-memory killer: the jobs go on, and write beside those of the next run.
     running = started()
@@ -173,6 +182,7 @@ def test_killed_without_its_jobs(fresh, started, smoke):
     assert differences(fresh, smoke, part=True) == []
 
 
+@slow
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)
 def test_asked_to_stop(fresh, started, smoke, by):
     # One job, of seconds, that soon says how far it is: then it is past its imports.
@@ -212,6 +222,7 @@ def test_asked_to_stop(fresh, started, smoke, by):
     assert differences(fresh, smoke, part=True) == []
 
 
+@slow
 def test_second_run_in_the_folder_is_refused(fresh, started, smoke):
     running = started()
     wait_for(fresh.root / "smoke/results/logs/convergence/boost.log")
@@ -223,6 +234,7 @@ def test_second_run_in_the_folder_is_refused(fresh, started, smoke):
     assert differences(fresh, smoke, part=True) == []
 
 
+@slow
 def test_clock_set_back(fresh, smoke):
     # What was made so far is from tomorrow, and some of the code.
     finish(fresh)
@@ -271,6 +283,7 @@ def faults(output):
     return re.findall(r"^Bad setting: (.*)$", output, re.MULTILINE)
 
 
+@slow
 def test_full_disk_is_told_before_any_job(fresh, disk):
     fill(disk, 20_000)
     run = fresh.snakemake(*TARGETS)
@@ -282,6 +295,7 @@ def test_full_disk_is_told_before_any_job(fresh, disk):
     assert [path.name for path in disk.iterdir()] == ["ballast"]
 
 
+@slow
 @pytest.mark.parametrize("free", [0, 20_000])
 def test_disk_fills_up(fresh, started, disk, smoke, free):
     running = started()
@@ -297,6 +311,7 @@ def test_disk_fills_up(fresh, started, disk, smoke, free):
     assert differences(fresh, smoke, part=True) == []
 
 
+@slow
 def test_read_only_results(fresh, disk, smoke):
     finish(fresh)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -309,6 +324,7 @@ def test_read_only_results(fresh, disk, smoke):
     assert differences(fresh, smoke, part=True) == []
 
 
+@slow
 def test_table_cut_short(fresh, smoke):
     finish(fresh)
     state = fresh.root / "smoke/results/convergence/boost_state.parquet"
@@ -321,9 +337,10 @@ def test_table_cut_short(fresh, smoke):
     assert differences(fresh, smoke, part=True) == []
 
 
+@slow
 def test_same_result_in_a_used_folder_on_one_core(fresh, smoke):
     # Other settings first: what they left is run again, and nothing of it is seen.
-    (fresh.root / "other.yaml").write_text("seed: 1\nconvergence: {batch: 8}\n")
+    (fresh.root / "other.yaml").write_text("seed: 1\ntraining: {convergence: {batch: 8}}\n")
     run = fresh.snakemake(*TARGETS, settings=(SMOKE, "other.yaml"))
     assert run.returncode == 0, run.stdout
     assert differences(fresh, smoke, part=True) != []

@@ -13,20 +13,24 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, event, given, note, settings
+from hypothesis import HealthCheck, Phase, event, given, note, seed, settings
 from hypothesis import strategies as st
-from project import ROOT, SMOKE, copy_tree
+from project import CONFIG as FULL
+from project import GATHERING, SMALL, copy_tree, merge
 
-pytestmark = pytest.mark.slow
+from scb.learning.optimizers import KINDS
 
-TARGETS = "all", "extensions", "kernelised"  # so that a job reads every key
-EXAMPLES = 500 if os.environ.get("NIGHTLY") else 50
+EXAMPLES = 10
+"""Of a part."""
+
+PARTS = 50 if os.environ.get("NIGHTLY") else 5
+"""All but the first are slow."""
 
 # Runs what each line asks for in a child that need not import torch first.
 SERVER = """
 import json, os, runpy, sys
 import numba, pandas, pyarrow.parquet, scipy.stats, seaborn, torch
-import scb.learning.algorithm, scb.learning.curves, scb.experiments.common, scb.figures.style, scb.kernels.cpu
+import scb.experiments.job, scb.figures.style, scb.kernels.cpu, scb.learning.algorithm
 for line in sys.stdin:
     module, arguments, log = json.loads(line)
     child = os.fork()
@@ -55,20 +59,7 @@ for line in sys.stdin:
 """
 
 
-def merge(base, over):
-    for key, value in over.items():
-        if isinstance(value, dict):
-            merge(base[key], value)
-        else:
-            base[key] = value
-    return base
-
-
-CONFIG = merge(
-    yaml.safe_load((ROOT / "config.yaml").read_text()),
-    copy.deepcopy(yaml.safe_load((ROOT / "tests/workflow" / SMOKE).read_text())),
-)
-CONFIG = json.loads(json.dumps(CONFIG))  # no two sections are one object
+CONFIG = json.loads(json.dumps(merge(FULL, SMALL)))  # no two sections are one object
 
 
 def nodes(node, path=()):
@@ -109,17 +100,19 @@ SIZE = st.integers(1, 30)
 RATE = st.one_of(
     st.floats(0, 1e3), st.floats(min_value=0), st.sampled_from([1e-320, 1e-30, 1e30, 1e308])
 )
+NAMES = [*CONFIG["training"], *CONFIG["training"]["convergence"]["optimizers"], *KINDS]
+WORD = st.sampled_from(["auto", "cpu", "drawn", "balanced", "dirichlet", "smoke/x", *NAMES])
 # Sections in which such numbers decide how many steps are made.
 DRIVEN = ("transfer", "stage1_samples")
 
 
 @st.composite
-def mutations(draw):
+def mutations(draw, part):
     """The smoke configuration with one to three changes, and the keys they touch."""
     config = copy.deepcopy(CONFIG)
     touched = []
     # Where to change something is thrown, as hypothesis would try a few keys again and again.
-    dice = random.Random(draw(st.integers(0, 2**32)))
+    dice = random.Random(f"{part} {draw(st.integers(0, 2**32))}")
     for _ in range(dice.randint(1, 3)):
         kind = dice.choice(["meant", "meant", "meant", "junk", "drop", "add", "swap"])
         path = dice.choice(LEAVES if kind in ("meant", "swap") else KEYS)
@@ -144,14 +137,15 @@ def mutations(draw):
                 touched.append(other)
         else:
             near = isinstance(value, float) and path[0] in DRIVEN
+            words = isinstance(value, list) and isinstance(value[0], str)
             meant = {
                 bool: st.booleans(),
                 int: SIZE,
                 float: st.floats(value / 2, 2 * value) if near else RATE,
-                list: st.lists(SIZE, min_size=2, max_size=2),
-                str: st.sampled_from(["auto", "cpu", "drawn", "balanced", "dirichlet", "smoke/x"]),
+                list: st.lists(WORD if words else SIZE, min_size=2, max_size=2),
+                str: WORD,
             }
-            parent[path[-1]] = draw(meant[type(value)])
+            parent[path[-1]] = draw(meant.get(type(value), JUNK))
     return config, touched
 
 
@@ -181,7 +175,7 @@ def listed(text, name):
 def jobs(plan):
     """Commands of a dry run, each after those that make its inputs."""
     found = re.findall(
-        r"^rule (?!all:|extensions:|kernelised:)\w+:\n((?:    .*\n)+)Shell command: (.*)\n",
+        rf"^rule (?!(?:{'|'.join(GATHERING)}):)\w+:\n((?:    .*\n)+)Shell command: (.*)\n",
         plan,
         re.MULTILINE,
     )
@@ -206,7 +200,7 @@ def tried(place, whole, config, touched):
     (project.root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
     before, top = set(project.root.rglob("*")), {path.name for path in project.root.iterdir()}
 
-    run = project.snakemake(*TARGETS, "--dry-run", "--printshellcmds", settings=())
+    run = project.snakemake(*GATHERING, "--dry-run", "--printshellcmds", settings=())
     assert "Traceback" not in run.stdout, run.stdout
     if run.returncode != 0:
         lines = [line for line in run.stdout.splitlines() if line.startswith("Bad setting: ")]
@@ -234,16 +228,19 @@ def tried(place, whole, config, touched):
     return "ran"
 
 
-def test_nonsense_runs_or_is_refused(place, whole):
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))]
+)
+def test_nonsense_runs_or_is_refused(place, whole, part):
+    @seed(part)
     @settings(
         max_examples=EXAMPLES,
-        derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.generate],  # a failure is printed as it is: to shrink it would take hours
         suppress_health_check=list(HealthCheck),
     )
-    @given(mutations())
+    @given(mutations(part))
     def attempt(mutation):
         config, touched = mutation
         changes = {".".join(map(str, path)): _now(config, path) for path in touched}

@@ -3,79 +3,112 @@
 import re
 
 import pytest
-from project import SMOKE, requests
-from test_rules import RULES
+import yaml
+from project import FIGURES, SETTINGS, SMOKE, planned_jobs, requests
 
-TRAINING = ["convergence", "vocabulary_3", "vocabulary_10", "vocabulary_20"]
-SIMULATION = ["simulation_100", "simulation_500"]
-ON_CONVERGENCE = {"fig1_convergence", "fig3_signals", "fig4_similarity"}
-FIGURES = ON_CONVERGENCE | {
-    "fig2_softmax_vs_linear",
-    "fig5_vocabulary",
-    "fig6_simulation",
-    "transfer",
-}
-TRANSFER_TABLES = {  # of the smoke settings
-    "pretrained",
-    "finetune_40",
-    *(f"{table}_{length}" for table in ("one_step", "scratch") for length in (40, 80)),
-    *(f"tasks_{length}" for length in (20, 40, 80)),
-}
+DRAW = SETTINGS.draw
+TRAINING = [name for name, section in SETTINGS.training.items() if section.optimizers]
+SIMULATION = list(SETTINGS.simulation)
+FOLDERS = {*SETTINGS.training, *SIMULATION, "check", "attention"}
+"""Of the results, a section each that has tasks of its own."""
+DRAWN = {f"draw_{figure}" for figure, target in FIGURES.items() if target == "all"}
 
 
-def of(settings, *rules):
-    return {f"{rule} of {setting}" for rule in rules for setting in settings}
+def of(sections, *rules):
+    return {f"{rule} of {section}" for rule in rules for section in sections}
 
 
-POPULATION = of(["population"], "tasks", "boost")
-CONVERGENCE = of(["convergence"], "tasks", "boost", "optimizers") | ON_CONVERGENCE
-VOCABULARY = of(TRAINING[1:], "tasks", "boost", "optimizers")
+def drawn_from(section):
+    """Figures of one section that trains."""
+    return {f"draw_{figure}" for figure, drawn in DRAW if getattr(drawn, "section", "") == section}
+
+
+CONVERGENCE = of(["convergence"], "tasks", "boost", "optimizers") | drawn_from("convergence")
+TRANSFER = {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"}
 NEEDS = {
-    **{figure: CONVERGENCE - ON_CONVERGENCE | {figure} for figure in ON_CONVERGENCE},
-    "fig2_softmax_vs_linear": {"fig2_softmax_vs_linear", "attention", "tasks of attention"},
-    "fig5_vocabulary": {"fig5_vocabulary"} | VOCABULARY,
-    "fig6_simulation": {"fig6_simulation", "tasks of check_100", "check"}
-    | of(SIMULATION, "tasks", "simulation"),
-    "transfer": {"transfer", "transfer_tasks", "pretrain", "one_step", "finetune", "scratch"},
+    **{
+        figure: of([drawn.section], "tasks", "boost", "optimizers")
+        for figure, drawn in DRAW
+        if hasattr(drawn, "section")
+    },
+    "fig2_softmax_vs_linear": {"attention", "tasks of attention"},
+    "fig5_vocabulary": of(DRAW.fig5_vocabulary.sections, "tasks", "boost", "optimizers"),
+    "fig6_simulation": {"tasks of check", "check"}
+    | of(DRAW.fig6_simulation.sections, "tasks", "simulation"),
+    "transfer": TRANSFER,
 }
 CLAIMS = {"claims"}
-EVERYTHING = set().union(*NEEDS.values()) | POPULATION | CLAIMS
-TASKS = of([*TRAINING, *SIMULATION, "check_100", "attention", "population"], "tasks")
+TASKS = of(FOLDERS, "tasks")
+EVERYTHING = (
+    set().union(*NEEDS.values(), of([SETTINGS.claims.population], "tasks", "boost"), CLAIMS) | DRAWN
+)
 
 
 def test_everything_is_made(smoke):
-    results, figures = smoke.root / "smoke/results", smoke.root / "smoke/figures"
-    tables = {
-        "claims.parquet",
-        *(f"population/{table}.parquet" for table in ("tasks", "boost", "boost_state")),
-        *(
-            f"{setting}/{table}.parquet"
-            for setting in TRAINING
-            for table in ("tasks", "boost", "boost_state", "optimizers", "optimizers_state")
-        ),
-        *(f"attention/{table}.parquet" for table in ("tasks", "attention", "attention_state")),
-        *(
-            f"{setting}/{table}.parquet"
-            for setting in SIMULATION
-            for table in ("tasks", "simulation")
-        ),
-        *(f"check_100/{table}.parquet" for table in ("tasks", "check")),
-        *(f"transfer/{table}.parquet" for table in TRANSFER_TABLES),
-    }
-    assert {str(path.relative_to(results)) for path in results.rglob("*.parquet")} == tables
-    assert {path.name for path in figures.iterdir()} == {
-        f"{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png")
-    }
-    for path in figures.iterdir():
+    plan = smoke.snakemake("--dry-run", "--forceall", "--printshellcmds").stdout
+    jobs = planned_jobs(plan)
+    for folder, suffixes in ((SETTINGS.results, (".parquet", ".md", ".json")),
+                             (SETTINGS.figures, (".pdf", ".png"))):  # fmt: skip
+        made = {
+            str(path.relative_to(smoke.root))
+            for path in (smoke.root / folder).rglob("*")
+            if path.suffix in suffixes
+        }
+        planned = {path for job in jobs for path in job.outputs if path.startswith(f"{folder}/")}
+        assert made == planned
+        assert made
+    for path in (smoke.root / SETTINGS.figures).iterdir():
         signature = b"%PDF-" if path.suffix == ".pdf" else b"\x89PNG"
         assert path.read_bytes().startswith(signature), path
-    for kind, suffix in (("logs", "log"), ("benchmarks", "tsv")):
-        written = {path.stem for path in (results / kind).rglob(f"*.{suffix}")}
-        rules = {"tasks", "boost", "optimizers", "attention", "simulation", "pretrain"}
-        assert written >= FIGURES | CLAIMS | rules | TRANSFER_TABLES - {"pretrained"}
+    for job in jobs:
+        assert (smoke.root / job.log).exists()
+        assert (smoke.root / job.benchmark).exists()
     # Nothing outside the two folders: the full replication's outputs are safe from a smoke run.
     assert not (smoke.root / "results").exists()
     assert not (smoke.root / "figures").exists()
+
+
+def test_a_section_that_trains_has_the_tables_of_its_stages(smoke):
+    for name, section in SETTINGS.training.items():
+        made = {path.stem for path in (smoke.root / SETTINGS.results / name).glob("*.parquet")}
+        second = {"optimizers", "optimizers_state"} if section.optimizers else set()
+        assert made == {"tasks", "boost", "boost_state"} | second
+
+
+def test_a_new_section_needs_no_code(fresh):
+    (fresh.root / "more.yaml").write_text(
+        """
+training:
+  vocabulary_5:
+    states: 5
+    length: 40
+    sparsity: 2
+    batch: 16
+    steps: 20
+    boost: {steps: 10, rate: 0.01}
+    optimizers:
+      proximal: {kind: proximal, rate: 0.005, penalty: 1.0e-5}
+draw:
+  fig5_vocabulary: {sections: [vocabulary_3, vocabulary_5], optimizers: [proximal]}
+"""
+    )
+    settings = (SMOKE, "more.yaml")
+    planned = fresh.plan("smoke/figures/fig5_vocabulary.pdf", settings=settings)
+    drawn = of(["vocabulary_3", "vocabulary_5"], "tasks", "boost", "optimizers")
+    assert planned == drawn | {"draw_fig5_vocabulary"}
+    made = fresh.snakemake("smoke/results/vocabulary_5/optimizers.parquet", settings=settings)
+    assert made.returncode == 0, made.stdout
+
+
+def test_results_may_lie_anywhere(fresh, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    target = folder / "results/attention/tasks.parquet"
+    where = ("--config", f"results={folder}/results", f"figures={folder}/figures")
+    run = fresh.snakemake(str(target), *where)
+    assert run.returncode == 0, run.stdout
+    assert target.exists()
+    assert (folder / "results/logs/attention/tasks.log").exists()
+    assert not (fresh.root / "smoke").exists()
 
 
 def test_second_run_does_nothing(done):
@@ -92,20 +125,22 @@ def test_what_is_no_setting_reruns_nothing(done):
 
 
 def test_order_of_keys_reruns_nothing(done):
-    config = done.root / "config.yaml"
-    text = config.read_text()
-    start = text.index("    proximal:\n")
-    middle, end = text.index("    sgd:\n"), text.index("    sgd_small:\n")
-    config.write_text(text[:start] + text[middle:end] + text[start:middle] + text[end:])
-    assert config.read_text() != text
+    def turned(node):
+        """The same, every mapping from its end."""
+        if not isinstance(node, dict):
+            return node
+        return {key: turned(value) for key, value in reversed(node.items())}
+
+    config = yaml.safe_load((done.root / "config.yaml").read_text())
+    (done.root / "config.yaml").write_text(yaml.safe_dump(turned(config), sort_keys=False))
     assert done.plan() == set()
 
 
-@pytest.mark.parametrize("figure", sorted(FIGURES))
-def test_plot_code_redraws_one_figure(done, figure):
-    with (done.root / f"scb/figures/{figure}.py").open("a") as code:
+@pytest.mark.parametrize("job", sorted(DRAWN))
+def test_plot_code_redraws_one_figure(done, job):
+    with (done.root / f"scb/figures/{job.removeprefix('draw_')}.py").open("a") as code:
         code.write("# Changed.\n")
-    assert done.plan() == {figure}
+    assert done.plan() == {job}
 
 
 def test_kernel_code_retrains(done):
@@ -117,61 +152,74 @@ def test_kernel_code_retrains(done):
 @pytest.mark.parametrize(
     ("change", "jobs"),
     [
-        ("convergence: {length: 41}", CONVERGENCE),
-        ("convergence: {boost: {rate: 0.02}}", CONVERGENCE - {"tasks of convergence"}),
+        ("training: {convergence: {length: 41}}", CONVERGENCE),
         (
-            "convergence: {optimizers: {proximal: {penalty: 1.0e-3}}}",
-            {"optimizers of convergence"} | ON_CONVERGENCE,
+            "training: {convergence: {boost: {rate: 0.02}}}",
+            CONVERGENCE - {"tasks of convergence"},
         ),
         (
-            "vocabulary_10: {batch: 8}",
-            of(["vocabulary_10"], "boost", "optimizers") | {"fig5_vocabulary"},
+            "training: {convergence: {optimizers: {proximal: {penalty: 1.0e-3}}}}",
+            {"optimizers of convergence"} | drawn_from("convergence"),
         ),
-        ("population: {batch: 8}", {"boost of population"}),
-        ("attention: {rate: 0.02}", {"attention", "fig2_softmax_vs_linear"}),
         (
-            "simulation_500: {particles: 49}",
-            {"simulation of simulation_500", "fig6_simulation"},
+            "training: {vocabulary_10: {batch: 8}}",
+            of(["vocabulary_10"], "boost", "optimizers") | {"draw_fig5_vocabulary"},
         ),
-        ("check_100: {signal: 0.2}", {"check", "fig6_simulation"}),
-        ("transfer: {scratch: {growth: 1}}", {"scratch", "transfer"}),
-        ("transfer: {mixing: 0.1}", {"one_step", "finetune", "transfer"}),
-        ("transfer: {correlations: [0.8,-0.3]}", NEEDS["transfer"] - {"transfer_tasks", "scratch"}),
-        ("tasks: {concentration: 2.0}", EVERYTHING - NEEDS["transfer"]),
+        (
+            "training: {vocabulary_10: {log_interval: 4}}",
+            of(["vocabulary_10"], "boost", "optimizers") | {"draw_fig5_vocabulary"},
+        ),
+        ("training: {population: {batch: 8}}", {"boost of population"}),
+        ("attention: {rate: 0.02}", {"attention", "draw_fig2_softmax_vs_linear"}),
+        (
+            "simulation: {simulation_500: {particles: 49}}",
+            {"simulation of simulation_500", "draw_fig6_simulation"},
+        ),
+        ("check: {signal: 0.2}", {"check", "draw_fig6_simulation"}),
+        ("transfer: {scratch: {growth: 1}}", {"scratch", "draw_transfer"}),
+        ("transfer: {mixing: 0.1}", {"one_step", "finetune", "draw_transfer"}),
+        (
+            "transfer: {correlations: [0.8,-0.3]}",
+            TRANSFER - {"transfer_tasks", "scratch"} | {"draw_transfer"},
+        ),
+        ("tasks: {concentration: 2.0}", EVERYTHING - TRANSFER - {"draw_transfer"}),
         (
             "log_interval: 4",
             EVERYTHING - TASKS - {"transfer_tasks", "pretrain", "one_step"},
         ),
+        ("draw: {fig3_signals: {optimizers: [sgd]}}", {"draw_fig3_signals"}),
         # Two values trade places.
         (
-            "convergence: {batch: 10, boost: {steps: 16}}",
+            "training: {convergence: {batch: 10, boost: {steps: 16}}}",
             CONVERGENCE - {"tasks of convergence"},
         ),
     ],
 )
-def test_setting_reruns_its_experiment_alone(done, change, jobs):
-    (done.root / "change.yaml").write_text(change)
-    judged = set() if "check" in jobs else CLAIMS  # no claim reads the check of figure 6
-    assert done.plan(settings=(SMOKE, "change.yaml")) == jobs | judged
+def test_setting_reruns_its_experiment_alone(smoke, tmp_path, change, jobs):
+    (tmp_path / "change.yaml").write_text(change)
+    # No claim reads the check of figure 6, or how a figure is drawn.
+    judged = set() if "check" in jobs or jobs <= DRAWN else CLAIMS
+    assert smoke.plan(settings=(SMOKE, str(tmp_path / "change.yaml"))) == jobs | judged
 
 
-@pytest.mark.parametrize("figure", sorted(FIGURES))
-def test_one_figure_needs_its_experiments_alone(fresh, figure):
-    assert fresh.plan(f"figures/{figure}.pdf", settings=()) == NEEDS[figure]
+@pytest.mark.parametrize("figure", sorted(NEEDS))
+def test_one_figure_needs_its_experiments_alone(smoke, figure):
+    # The full replication's, of which nothing is made there.
+    planned = smoke.plan(f"figures/{figure}.pdf", settings=())
+    assert planned == NEEDS[figure] | {f"draw_{figure}"}
 
 
-def test_gpus_are_asked_for_in_one_place(fresh):
+def test_gpus_are_asked_for_in_one_place(fresh, planned):
     without = requests(fresh.snakemake("--dry-run").stdout)
     assert {request["gpu"] for request in without.values()} == {0}
     run = fresh.snakemake("--dry-run", "--profile", "profiles/gpu")
     asked = requests(run.stdout)
     assert asked.keys() == without.keys()
-    assert {job: request["gpu"] for job, request in asked.items()} == {
-        job: int("gpu=GPU," in RULES[job[0]]) for job in asked
+    trains = {job.rule for job in planned if "--device" in job.command}
+    assert {rule for (rule, _), request in asked.items() if request["gpu"]} == trains & {
+        rule for rule, _ in asked
     }
-    assert {"boost", "optimizers", "attention"} <= {
-        rule for (rule, _), request in asked.items() if request["gpu"]
-    }
+    assert trains > {"boost", "optimizers", "attention"}
     # The profile's limit, without which two would share the one GPU.
     target = "smoke/results/attention/tasks.parquet"
     run = fresh.snakemake(target, "--profile", "profiles/gpu")
@@ -188,15 +236,10 @@ def test_failing_job_shows_its_log(done):
     assert "no ink" in run.stdout
 
 
-def test_lint(fresh):
-    run = fresh.snakemake("--lint", settings=())
-    assert run.returncode == 0, run.stdout
-
-
-def test_claims_need_every_experiment_and_no_figure(fresh):
-    planned = fresh.plan("results/claims.md", settings=())
-    assert planned >= EVERYTHING - FIGURES - {"check", "tasks of check_100"}
-    assert not planned & FIGURES
+def test_claims_need_every_experiment_and_no_figure(smoke):
+    planned = smoke.plan("results/claims.md", settings=())
+    assert planned >= EVERYTHING - DRAWN - {"check", "tasks of check"}
+    assert not planned & DRAWN
 
 
 def test_claims_are_written_as_text(smoke):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from project import ROOT, Project
 
-from scb.experiments.common import describe, resolve_device
+from scb.experiments.job import describe, resolve_device
 from scb.store import provenance
 
 REPORTER = ("--reporter", "page", "--report-page-path")
@@ -211,7 +211,7 @@ def test_settings_are_those_in_force(report, smoke, tmp_path):
 CLAIMS = """
 rule verdicts:
     input:
-        curves=rules.boost.output.curves.format(setting="convergence"),
+        curves=rules.boost.output.curves.format(section="convergence"),
     output:
         table="<results>/verdicts.parquet",
         text=report("<results>/verdicts.md", category="Claims", labels={"table": "Verdicts"}),

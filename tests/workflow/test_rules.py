@@ -1,93 +1,148 @@
-"""What holds for the text of every rule."""
+"""What holds for every rule, as its jobs are planned."""
 
+import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
-from project import ROOT
+from project import BASES, FIGURES, GATHERING, ROOT
 
+from scb.experiments.job import Job
 from scb.rebased.similarity import SIMILARITIES
+from workflow.imports import module_files
 
-FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
-RULES = {
-    match[1]: match[2]
-    for path in FILES
-    for match in re.finditer(r"^rule (\w+):\n((?:[ \n].*\n?)*)", path.read_text(), re.MULTILINE)
-}
+EXPERIMENTS = "scb.experiments."
 
 
-def test_rules_are_found():
-    assert {"tasks", "boost", "optimizers", "attention", "simulation", "check"} < set(RULES)
-    assert {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"} < set(RULES)
-    assert {"claims", "stage1", "sweep", "variant"} < set(RULES)
-    assert {"recall", "kernel_columns", "kernel_claims"} < set(RULES)
-    assert len(RULES) == 33
+@cache
+def job_of(module):
+    """What an experiment declares."""
+    found = vars(importlib.import_module(module)).values()
+    (declared,) = [value for value in found if isinstance(value, Job)]
+    return declared
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_rule_is_complete(rule):
-    text = RULES[rule]
-    directives = set(re.findall(r"^    (\w+):", text, re.MULTILINE))
-    assert directives >= {
-        "input", "output", "log", "benchmark", "conda", "threads", "resources", "shell"
-    }  # fmt: skip
-    for resource in ("mem_mb", "runtime"):
-        assert f"{resource}=" in text
+@pytest.fixture
+def experiments(planned):
+    return [job for job in planned if job.module.startswith(EXPERIMENTS)]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_job_depends_on_the_module_it_runs(rule):
-    (module,) = re.findall(r"python -m ([\w.]+)", RULES[rule])
-    assert f'modules=module_files("{module}")' in RULES[rule]
+def is_code(path):
+    return path.startswith("scb/")
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if "scb.experiments" in RULES[rule]])
-def test_job_that_makes_tables_tells_where_they_come_from(rule):
-    (place,) = re.findall(r'"<benchmarks>/(.*)\.tsv"', RULES[rule])
-    assert f'provenance=f"<results>/{place}.provenance.json",' in RULES[rule].replace(
-        '="<results>', '=f"<results>'
-    )
-    assert '" --provenance {output.provenance:q} > {log:q} 2>&1"' in RULES[rule]
-    # It differs from run to run: a job that read it would be run again for nothing.
-    assert "provenance" not in RULES[rule].split("    output:\n")[0]
-    assert not re.search(r"rules\.\w+\.output,", RULES[rule])
+def test_every_rule_is_of_some_target(planned, fresh):
+    listed = fresh.snakemake("--list").stdout
+    rules = set(re.findall(r"^(\w+)(?: \(.*\))?$", listed, re.MULTILINE))
+    assert rules - {*GATHERING, *BASES} == {job.rule for job in planned}
+    assert {f"draw_{figure}" for figure in FIGURES} < rules
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_shell_quotes_what_it_is_given(rule):
-    shell = RULES[rule].split("    shell:\n")[1]
-    assert "> {log:q} 2>&1" in shell
-    fields = set(re.findall(r"\{[^{}]*\}", shell)) - {"{threads}"}
-    assert all(field.endswith(":q}") for field in fields)
+def test_every_experiment_has_a_rule(experiments):
+    modules = {
+        f"{EXPERIMENTS}{path.stem}"
+        for path in (ROOT / "scb/experiments").glob("*.py")
+        if "\n@job\n" in path.read_text()
+    }
+    assert {job.module for job in experiments} == modules
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_inputs_and_outputs_have_names(rule):
-    for directive in ("input", "output", "params", "resources"):
-        block = re.search(rf"^    {directive}:\n((?:        .*\n)+)", RULES[rule], re.MULTILINE)
-        if block:
-            entries = re.findall(r"^        (\S+)", block[1], re.MULTILINE)
-            named = [entry for entry in entries if entry[0] not in ")]"]
-            assert all(re.match(r"\w+=", entry) for entry in named)
+def test_job_is_complete(planned):
+    for job in planned:
+        assert job.resources.keys() >= {"mem_mb", "runtime"}, job
+        place = re.fullmatch(r"smoke/results/benchmarks/(.*)\.tsv", job.benchmark)
+        assert place, job
+        assert job.log == f"smoke/results/logs/{place[1]}.log"
+        assert job.command[:2] == ["python", "-m"]
+        assert job.command[-3:] == [">", job.log, "2>&1"]
 
 
-def test_what_trains_takes_device_and_gpu_from_one_place():
-    training = "boost", "optimizers", "attention", "check", "stage1", "sweep", "variant"
-    transfer, kernels = (
-        ("pretrain", "one_step", "finetune", "scratch"),
-        ("recall", "kernel_columns"),
-    )
-    for rule in (*training, *transfer, *kernels):
-        assert "gpu=GPU," in RULES[rule]
-        assert 'device=config["device"],' in RULES[rule]
-        assert "--device {resources.device:q} --threads {threads}" in RULES[rule]
+def test_job_depends_on_the_code_it_runs(planned):
+    for job in planned:
+        code = [path for path in job.inputs if is_code(path)]
+        assert sorted(code) == module_files(job.module, ROOT), job.rule
 
 
-def test_kernels_are_all_there_are():
-    text = (ROOT / "workflow/rules/kernels.smk").read_text()
-    (named,) = re.findall(r"^KERNELS = \[(.*?)\]", text, re.DOTALL | re.MULTILINE)
-    assert re.findall(r'"(\w+)"', named) == list(SIMILARITIES)
+def test_files_of_a_job_are_those_that_its_module_declares(experiments):
+    for job in experiments:
+        declared = job_of(job.module)
+        files = {name: job.option(f"--{name}") for name in declared.inputs}
+        read = [path for path in job.inputs if path and not is_code(path)]
+        assert [path for paths in files.values() for path in paths] == read, job.rule
+        outputs = {
+            name: job.option(f"--{name}")
+            for name in (*declared.outputs, "provenance")
+            if f"--{name}" in job.command
+        }
+        assert all(len(paths) == 1 for paths in outputs.values())
+        assert sorted(path for paths in outputs.values() for path in paths) == sorted(job.outputs)
+
+
+def test_figure_reads_its_tables_and_writes_its_name(planned):
+    drawn = [job for job in planned if not job.module.startswith(EXPERIMENTS)]
+    assert {job.module for job in drawn} == {f"scb.figures.{figure}" for figure in FIGURES}
+    for job in drawn:
+        name = job.rule.removeprefix("draw_")
+        assert job.module == f"scb.figures.{name}"
+        assert job.outputs == [f"smoke/figures/{name}.{suffix}" for suffix in ("pdf", "png")]
+        assert job.option("--output") == job.outputs[:1]
+        tables = [path for path in job.inputs if not is_code(path)]
+        assert tables
+        assert set(tables) < set(job.command)
+        assert (ROOT / f"workflow/report/{name}.rst").exists()
+
+
+def test_settings_are_those_that_the_job_reads(experiments):
+    for job in experiments:
+        (text,) = job.option("--settings")
+        read = job_of(job.module).settings.model_validate_json(text)
+        assert read.as_json() == text, job.rule
+
+
+def test_job_that_makes_tables_tells_where_they_come_from(experiments):
+    for job in experiments:
+        place = job.benchmark.removeprefix("smoke/results/benchmarks/").removesuffix(".tsv")
+        assert f"smoke/results/{place}.provenance.json" in job.outputs
+
+
+def test_no_job_reads_provenance(planned):
+    # It differs from run to run: such a job would be run again for nothing.
+    assert not [job for job in planned if any("provenance.json" in path for path in job.inputs)]
+
+
+def test_what_trains_takes_device_and_gpu_from_one_place(planned, experiments):
+    trains = {
+        job.rule
+        for job in experiments
+        if "--device" in job_of(job.module)._parser("").format_help()
+    }
+    assert trains > {"boost", "optimizers", "attention"}
+    for job in planned:
+        assert (job.rule in trains) == ("gpu" in job.resources) == ("device" in job.resources)
+        if job.rule in trains:
+            assert job.option("--device") == [job.resources["device"]] == ["auto"]
+        else:
+            assert "--device" not in job.command
+
+
+def test_every_kernel_is_trained(planned):
+    kernels = [job.wildcards["kernel"] for job in planned if job.rule == "recall"]
+    assert sorted(kernels) == sorted(SIMILARITIES)
+
+
+def test_shell_quotes_what_it_is_given():
+    shells = [
+        shell
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for shell in re.findall(r'^ +shell:\n((?: +".*\n)+)', path.read_text(), re.MULTILINE)
+    ]
+    assert shells
+    for shell in shells:
+        fields = set(re.findall(r"\{[^{}]*\}", shell)) - {"{threads}"}
+        assert fields
+        assert all(field.endswith(":q}") for field in fields)
 
 
 def test_format():
@@ -98,6 +153,11 @@ def test_format():
         text=True,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_lint(fresh):
+    run = fresh.snakemake("--lint", settings=())
+    assert run.returncode == 0, run.stdout
 
 
 def test_no_file_is_unpickled_and_no_text_evaluated():

@@ -1,6 +1,6 @@
 """Settings: what is refused, in which words, and what becomes of the rest."""
 
-import copy
+import json
 import math
 import os
 import re
@@ -10,32 +10,34 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from project import ROOT, SMOKE
+from project import CONFIG, ROOT, SETTINGS, SMALL, SMOKE, merge
 
-from workflow.settings import (
-    CLAIMED,
-    SCHEMA,
-    digest,
-    doublings,
-    find_faults,
-    look_up,
-    optimizer_options,
-    options,
-    penalty_grid,
+from scb.faults import find_faults
+from scb.settings import (
+    DEFAULTS,
+    Doubled,
+    Proximal,
+    Regularization,
+    Sampling,
+    Settings,
+    Sgd,
+    Variant,
 )
+from workflow.command_line import require_order
+from workflow.conditions import sweeps, variants
+from workflow.settings import digests, folder_faults
 
-CONFIG = (ROOT / "config.yaml").read_text()
 COUNTS = [
     "replicates",
     "log_interval",
-    "convergence.length",
-    "convergence.sparsity",
-    "convergence.steps",
-    "convergence.boost.steps",
-    "vocabulary_10.batch",
+    "training.convergence.length",
+    "training.convergence.sparsity",
+    "training.convergence.steps",
+    "training.convergence.boost.steps",
+    "training.vocabulary_10.batch",
     "attention.batch",
-    "simulation_100.particles",
-    "check_100.trained",
+    "simulation.simulation_100.particles",
+    "check.trained",
     "transfer.batch",
     "transfer.pretrain.steps",
     "transfer.one_step.steps",
@@ -43,12 +45,12 @@ COUNTS = [
     "regularization.per_decade",
 ]
 RATES = [
-    "convergence.boost.rate",
-    "convergence.optimizers.sgd.rate",
-    "vocabulary_20.optimizers.proximal.rate",
+    "training.convergence.boost.rate",
+    "training.convergence.optimizers.sgd.rate",
+    "training.vocabulary_20.optimizers.proximal.rate",
     "attention.logit_rate",
-    "simulation_500.rate",
-    "check_100.rate",
+    "simulation.simulation_500.rate",
+    "check.rate",
     "transfer.scratch.growth",
     "sensitivity.switch_signal",
 ]
@@ -56,7 +58,7 @@ RATES = [
 
 @pytest.fixture
 def config():
-    return yaml.safe_load(CONFIG)
+    return json.loads(json.dumps(CONFIG))  # no two sections are one object
 
 
 def put(config, key, value):
@@ -84,10 +86,12 @@ def test_the_settings_are_right(config):
     ("key", "told"),
     [
         ("sed", "did you mean seed?"),
-        ("convergence.stats", "did you mean states?"),
+        ("training.convergence.stats", "did you mean states?"),
+        ("training.convergence.optimizers.sgd.rat", "did you mean rate?"),
+        ("training.convergence.optimizers.sgd.penalty", "known: kind, rate, scaled"),
         ("tasks.colour", "known: sampler, concentration, weights"),
-        ("convergence.optimizers.adam", "known: proximal, sgd, sgd_small, proximal_large"),
-        ("simulation_100.optimizers", "known: states, length, sparsity, batch, steps, boost, "),
+        ("draw.fig1_convergence.colour", "known: section, optimizers"),
+        ("simulation.simulation_100.optimizers", "config.yaml has all that there are"),
         ("colour", "config.yaml has all that there are"),
     ],
 )
@@ -101,8 +105,9 @@ INTEGER = "an integer"
 NUMBER = "a finite number"
 YAML = " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
 POSITIVE = "at least 1e-30"
+KINDS = "one of proximal, sgd, raw, vanilla, adam"
 DEVICE = "auto, cpu, cuda or cuda:NUMBER"
-FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
+FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
 
 
 @pytest.mark.parametrize(
@@ -115,10 +120,10 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         *((key, -0.1, POSITIVE) for key in RATES),
         *((key, 1e-320, POSITIVE) for key in RATES),  # 0 in single precision
         *((key, 1e39, "at most 1e+30") for key in RATES if "growth" not in key),
-        ("simulation_500.penalty", 1e39, "at most 1e+30"),
+        ("simulation.simulation_500.penalty", 1e39, "at most 1e+30"),
         *((key, math.nan, NUMBER) for key in RATES),
         *((key, "1e-3", NUMBER + YAML) for key in RATES),
-        ("replicates", 8.0, INTEGER),  # JSON Schema would take it
+        ("replicates", 8.0, INTEGER),  # which no count is in YAML
         ("replicates", True, INTEGER),
         ("replicates", None, INTEGER),
         ("replicates", "8", INTEGER + YAML),
@@ -134,21 +139,28 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
         ("device", 0, "a string"),
         ("tasks.sampler", "gauss", "one of dirichlet, balanced"),
         ("tasks.weights", None, "one of uniform, drawn"),
-        ("convergence", 3, "a mapping of settings"),
-        ("convergence.states", 1, "at least 2"),
-        ("convergence.states", 65537, "at most 65536"),
-        ("convergence.sparsity", 5000, "less than convergence.length, 5000"),
+        ("training", 3, "a mapping of settings"),
+        ("training.convergence", 3, "a mapping of settings"),
+        ("training.convergence.optimizers.sgd", 3, "a mapping of settings"),
+        ("training.convergence.states", 1, "at least 2"),
+        ("training.convergence.states", 65537, "at most 65536"),
+        ("training.convergence.sparsity", 5000, "less than training.convergence.length, 5000"),
         ("attention.sparsity", 51, "less than attention.length, 50"),
-        ("convergence.boost.steps", 1001, "at most convergence.steps, 1000"),
-        ("simulation_500.boost.steps", 10**6, "at most simulation_500.steps, 1000"),
-        ("convergence.boost.rate", math.inf, NUMBER),
-        ("convergence.boost.rate", "fast", NUMBER),
-        ("convergence.boost.rate", [0.1, 0.2], NUMBER),
-        ("convergence.optimizers.proximal.penalty", -1e-5, "at least 0"),
-        ("convergence.optimizers.proximal.penalty", math.nan, NUMBER),
-        ("convergence.optimizers.proximal.threshold", 1, "true or false"),
-        ("simulation_100.penalty", -1, "at least 0"),
-        ("check_100.signal", 1.5, "at most 1"),
+        ("training.convergence.boost.steps", 1001, "at most training.convergence.steps, 1000"),
+        (
+            "simulation.simulation_500.boost.steps",
+            10**6,
+            "at most simulation.simulation_500.steps, 1000",
+        ),
+        ("training.convergence.boost.rate", math.inf, NUMBER),
+        ("training.convergence.boost.rate", "fast", NUMBER),
+        ("training.convergence.optimizers.sgd.kind", "lion", KINDS),
+        ("training.convergence.boost.rate", [0.1, 0.2], NUMBER),
+        ("training.convergence.optimizers.proximal.penalty", -1e-5, "at least 0"),
+        ("training.convergence.optimizers.proximal.penalty", math.nan, NUMBER),
+        ("training.convergence.optimizers.proximal.threshold", 1, "true or false"),
+        ("simulation.simulation_100.penalty", -1, "at least 0"),
+        ("check.signal", 1.5, "at most 1"),
         ("transfer.mixing", 1.5, "at most 1"),
         ("transfer.one_step.ratio", 1, "at least 1.01"),
         ("transfer.scratch.growth", 1e9, "at most 100"),
@@ -169,16 +181,17 @@ FOLDER = "a path inside the project, of letters, digits, '_', '-', '.' and '/'"
             "at least twice stage1_samples.uniform.shortest, 250",
         ),
         ("sensitivity.sampler", "gauss", "one of dirichlet, balanced"),
-        ("kernels.rates", 0.01, "a list, as [1, 2]"),
-        ("kernels.features", 7, "even"),
-        ("kernels.runs", 1, "at least 2"),
-        ("recall_stress.solved", 1.5, "at most 1"),
-        ("recall_stress.length", 60, "at least 4 recall_stress.pairs, 64"),
-        ("recall_stress.length", 65, "even"),
-        ("recall_stress.vocabulary", 64, "greater than recall_stress.length, 64"),
+        ("rebased.rates", 0.01, "a list, as [1, 2]"),
+        ("rebased.features", 7, "even"),
+        ("rebased.runs", 1, "at least 2"),
+        ("rebased.recall.stress.solved", 1.5, "at most 1"),
+        ("rebased.recall.stress.length", 60, "at least 4 rebased.recall.stress.pairs, 64"),
+        ("rebased.recall.stress.length", 65, "even"),
+        ("rebased.recall.stress.vocabulary", 64, "greater than rebased.recall.stress.length, 64"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
-        ("results", "/tmp/results", FOLDER),
+        ("results", "/", FOLDER),
+        ("results", "/tmp/../results", FOLDER),
         ("results", "../results", FOLDER),
         ("results", "a/../../b", FOLDER),
         ("figures", "$(touch x)", FOLDER),
@@ -202,9 +215,9 @@ def test_fault_is_told_in_one_line(config, key, value, allowed):
             "transfer.correlations is [0.5, 0.5]; its entries must differ",
         ),
         (
-            "replicates",
+            "replicates_at",
             [8, 8],
-            "transfer.replicates is [8, 8]; it must have an entry for each of transfer.lengths, "
+            "transfer.replicates_at is [8, 8]; it must have an entry for each of transfer.lengths, "
             "[500, 1500, 5000, 15000, 50000]",
         ),
         (
@@ -222,38 +235,55 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("kernels.rates", [], "kernels.rates is []; it must be of length at least 1"),
-        ("kernels.rates", [0.1, 0], "kernels.rates.1 is 0; it must be at least 1e-30"),
-        ("kernels.rates", [0.1, 0.1], "kernels.rates is [0.1, 0.1]; its entries must differ"),
+        ("rebased.rates", [], "rebased.rates is []; it must be of length at least 1"),
+        ("rebased.rates", [0.1, 0], "rebased.rates.1 is 0; it must be at least 1e-30"),
+        ("rebased.rates", [0.1, 0.1], "rebased.rates is [0.1, 0.1]; its entries must differ"),
         (
-            "kernels.settings",
-            ["recall_stress", "recall_512_64"],
-            "kernels.settings names recall_512_64, which is missing",
+            "rebased.settings",
+            ["stress", "wide"],
+            "rebased.settings is 'wide'; it must be one of rebased.recall: separating, stress",
         ),
         (
-            "kernels.settings",
-            ["recall_separating"],
-            "kernels.limited names recall_stress, which is not in kernels.settings",
+            "rebased.limited",
+            ["stress", "wide"],
+            "rebased.limited is 'wide'; it must be one of rebased.settings: separating, stress",
+        ),
+        (
+            "draw.fig6_simulation.sections",
+            ["simulation_100", "convergence"],
+            "draw.fig6_simulation.sections is 'convergence'; it must be one of simulation: "
+            "simulation_100, simulation_500",
+        ),
+        (
+            "draw.fig1_convergence.optimizers",
+            ["proximal", "lion"],
+            "draw.fig1_convergence.optimizers is 'lion'; it must be one of "
+            "training.convergence.optimizers: proximal, sgd, sgd_small, proximal_large",
+        ),
+        (
+            "draw.fig3_signals.section",
+            "convergenc",
+            "draw.fig3_signals.section is 'convergenc'; it must be one of training: "
+            "convergence, vocabulary_3, vocabulary_10, vocabulary_20, population",
         ),
     ],
 )
-def test_faults_of_the_lists_of_kernels(config, key, value, told):
+def test_what_is_named_is_there(config, key, value, told):
     assert find_faults(put(config, key, value)) == [told]
 
 
-def test_preset_for_a_gpu_is_right(config):
-    preset = yaml.safe_load((ROOT / "presets/kernels_gpu.yaml").read_text())
-    kernels = config["kernels"] | preset.pop("kernels")
-    merged = config | preset | {"kernels": kernels}
-    assert find_faults(merged) == []
-    assert set(kernels["settings"]) == {key for key in preset if key.startswith("recall")}
+def test_presets_are_right(config):
+    presets = sorted((ROOT / "presets").glob("*.yaml"))
+    assert presets
+    for path in presets:
+        assert find_faults(merge(config, yaml.safe_load(path.read_text()))) == []
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("convergence.states", 30_000),
-        ("simulation_500.states", 5_000),
+        ("training.convergence.states", 30_000),
+        ("simulation.simulation_500.states", 5_000),
         ("attention.batch", 10**7),
         ("transfer.pretrain.length", 10**7),
         ("stage1_samples.uniform.longest", 10**8),
@@ -267,18 +297,20 @@ def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
 
 @pytest.mark.parametrize("key", ["width", "vocabulary", "batch", "validation", "test", "features"])
 def test_recall_that_fits_no_memory_is_told_in_one_line(config, key):
-    key = f"recall_stress.{key}"
+    key = f"rebased.recall.stress.{key}"
     (line,) = find_faults(put(config, key, 10**8))
     assert line.startswith(f"{key} is 100000000; with the other sizes and replicates it makes ")
     assert line.endswith(" numbers, which must be at most 2e+09")
 
 
 def test_particles_are_at_most_the_other_positions(config):
-    particles = config["simulation_500"]["particles"]
-    (line,) = find_faults(put(config, "simulation_500.length", particles + 1))
+    at = "simulation.simulation_500"
+    setting = config["simulation"]["simulation_500"]
+    particles, sparsity = setting["particles"], setting["sparsity"]
+    (line,) = find_faults(put(config, f"{at}.length", particles + 1))
     assert line == (
-        f"simulation_500.particles is {particles}; it must be at most simulation_500.length less "
-        f"simulation_500.sparsity, {particles + 1 - config['simulation_500']['sparsity']}"
+        f"{at}.particles is {particles}; it must be at most {at}.length less {at}.sparsity, "
+        f"{particles + 1 - sparsity}"
     )
 
 
@@ -293,31 +325,58 @@ def test_rates_of_stage1_differ(config):
 def test_recall_with_too_few_sequences(config):
     # 3! 8 / 2! keys and values, 2 of 2 slots: the held-out ones would be trained on.
     for key, value in {"vocabulary": 9, "length": 8, "pairs": 2}.items():
-        put(config, f"recall_stress.{key}", value)
+        put(config, f"rebased.recall.stress.{key}", value)
     (line,) = find_faults(config)
-    assert line.startswith("recall_stress.vocabulary is 9; with recall_stress.pairs 2 there are ")
+    at = "rebased.recall.stress"
+    assert line.startswith(f"{at}.vocabulary is 9; with {at}.pairs 2 there are ")
 
 
 def test_full_disk(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    assert find_faults(config) == [
+    assert list(folder_faults(Settings.model_validate(config))) == [
         f"{key} is '{key}'; it must be on a disk that is not full" for key in ("results", "figures")
     ]
 
 
 @pytest.mark.parametrize(
-    ("setting", "optimizer"), [("convergence", "sgd_small"), ("vocabulary_10", "proximal_large")]
+    ("section", "optimizer"),
+    [("convergence", "sgd_small"), ("vocabulary_10", "proximal_large")],
 )
-def test_an_optimizer_that_a_figure_draws_is_not_left_out(config, setting, optimizer):
-    del config[setting]["optimizers"][optimizer]
-    (line,) = find_faults(config)
-    assert line.startswith(f"{setting}.optimizers.{optimizer} is missing")
+def test_an_optimizer_that_a_figure_draws_is_not_left_out(config, section, optimizer):
+    del config["training"][section]["optimizers"][optimizer]
+    lines = find_faults(config)
+    assert lines
+    assert all(f"'{optimizer}'" in line or section in line for line in lines)
+    assert any(f"one of training.{section}.optimizers: " in line for line in lines)
 
 
 def test_missing_key_is_named(config):
-    del config["convergence"]["boost"]["rate"], config["seed"]
-    assert find_faults(config) == ["convergence.boost.rate is missing", "seed is missing"]
+    del config["training"]["convergence"]["boost"]["rate"], config["seed"]
+    del config["training"]["convergence"]["optimizers"]["sgd"]["kind"]
+    assert find_faults(config) == [
+        "seed is missing",
+        "training.convergence.boost.rate is missing",
+        "training.convergence.optimizers.sgd.kind is missing",
+    ]
+
+
+@pytest.mark.parametrize("key", [*DEFAULTS, *Sampling.model_fields])
+def test_a_default_that_is_missing_or_wrong_is_told_once(config, key):
+    at = f"tasks.{key}" if key in Sampling.model_fields else key
+    (line,) = find_faults(put(config, at, {}))
+    assert line.startswith(f"{at} is a mapping; it must be ")
+    *path, last = at.split(".")
+    node = config[path[0]] if path else config
+    del node[last]
+    assert find_faults(config) == [f"{at} is missing"]
+
+
+def test_a_section_may_set_a_default_for_itself(config):
+    put(config, "training.convergence.replicates", 5)
+    settings = Settings.model_validate(config)
+    assert settings.training["convergence"].replicates == 5
+    assert settings.training["vocabulary_3"].replicates == config["replicates"]
 
 
 def test_long_value_is_cut(config):
@@ -326,16 +385,15 @@ def test_long_value_is_cut(config):
 
 
 def test_folder_whose_name_is_too_long_for_a_file_system(config):
-    (line,) = find_faults(put(config, "results", "x" * 101))
-    assert line == f"results is '{'x' * 56}...; it must be of length at most 100"
+    (line,) = find_faults(put(config, "results", "x" * 201))
+    assert line == f"results is '{'x' * 56}...; it must be of length at most 200"
 
 
-def test_folder_that_is_none(config, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_folder_that_is_none(config, tmp_path):
     (tmp_path / "file").touch()
-    assert find_faults(put(config, "results", "file/deeper")) == [
-        "results is 'file/deeper'; it must be a folder, and file is none"
-    ]
+    settings = Settings.model_validate(put(config, "results", f"{tmp_path}/file/deeper"))
+    (line,) = folder_faults(settings)
+    assert line.endswith(f"; it must be a folder, and {tmp_path}/file is none")
 
 
 def test_folder_that_cannot_be_written(config, tmp_path, monkeypatch):
@@ -348,10 +406,20 @@ def test_folder_that_cannot_be_written(config, tmp_path, monkeypatch):
     monkeypatch.setattr(
         os, "access", lambda path, mode: access(path, mode) and bool(os.stat(path).st_mode & 0o200)
     )
-    assert find_faults(put(config, "figures", "locked/figures")) == [
+    settings = Settings.model_validate(put(config, "figures", "locked/figures"))
+    assert list(folder_faults(settings)) == [
         "figures is 'locked/figures'; it must be a folder that can be written to"
     ]
-    assert find_faults(put(config, "figures", "open/figures")) == []
+    settings = Settings.model_validate(put(config, "figures", "open/figures"))
+    assert list(folder_faults(settings)) == []
+
+
+def told_of(run, what):
+    """The lines about bad settings or command lines, after which nothing ran."""
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert "Error" not in run.stdout
+    return [line for line in run.stdout.splitlines() if line.startswith(f"Bad {what}: ")]
 
 
 @pytest.mark.parametrize(
@@ -369,12 +437,7 @@ def test_folder_that_cannot_be_written(config, tmp_path, monkeypatch):
 )
 def test_snakemake_stops_before_any_job(fresh, argument, told):
     run = fresh.snakemake("--config", argument)
-    assert run.returncode != 0
-    assert [line for line in run.stdout.splitlines() if line.startswith("Bad setting")] == [
-        f"Bad setting: {told}"
-    ]
-    assert "Traceback" not in run.stdout
-    assert "Error" not in run.stdout
+    assert told_of(run, "setting") == [f"Bad setting: {told}"]
     assert not (fresh.root / "smoke").exists()
 
 
@@ -393,49 +456,100 @@ def test_no_text_of_the_settings_is_run(fresh):
     assert not (fresh.root / "pwned").exists()
 
 
-def test_broken_yaml_is_told_with_its_line(fresh):
-    with (fresh.root / "config.yaml").open("a") as config:
+@pytest.mark.parametrize("name", ["config.yaml", SMOKE])
+def test_broken_yaml_is_told_with_its_line(fresh, name):
+    with (fresh.root / name).open("a") as config:
         config.write("figures: [unclosed\n")
-    run = fresh.snakemake()
-    assert run.returncode != 0
-    told = [line for line in run.stdout.splitlines() if line.startswith("Bad setting")]
-    lines = len(CONFIG.splitlines())
-    assert len(told) == 1
-    assert re.match(rf"Bad setting: config.yaml:{lines + 2}:1: not valid YAML: ", told[0])
-    assert "Traceback" not in run.stdout
+    lines = len((fresh.root / name).read_text().splitlines())
+    (line,) = told_of(fresh.snakemake(), "setting")
+    assert line.startswith(f"Bad setting: {name}:{lines + 1}:1: not valid YAML: ")
 
 
-def schema_leaves(schema, node, path=()):
-    if "$ref" in node:
-        node = look_up(schema, node["$ref"].removeprefix("#/").replace("/", "."))
-    if node.get("type") == "object":
-        assert node["additionalProperties"] is False, path
-        for key, value in node["properties"].items():
-            yield from schema_leaves(schema, value, (*path, key))
-    else:
-        yield ".".join(path)
+def test_missing_file_of_settings_is_told(fresh):
+    (line,) = told_of(fresh.snakemake(settings=("nowhere.yaml",)), "setting")
+    assert line.startswith("Bad setting: nowhere.yaml cannot be read: ")
 
 
-def test_schema_and_settings_name_the_same_keys(config):
-    schema = yaml.safe_load(SCHEMA.read_text())
-    known = set(schema_leaves(schema, schema))
-    set_here = {key for key, _ in leaves(config)}
-    assert set_here <= known
-    # Only figure 1 draws the two further optimizers; the grid of recall is for a GPU.
-    optional = re.compile(
-        r"vocabulary_\d+\.optimizers\.(sgd_small|proximal_large)\.|recall_\d+_\d+\."
-    )
-    assert {key for key in known - set_here if not optional.match(key)} == set()
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--configfile", "my.yaml", "figures/fig1_convergence.pdf"],
+            "figures/fig1_convergence.pdf would be read as a setting; targets come first: "
+            "snakemake figures/fig1_convergence.pdf --cores 2 --configfile my.yaml",
+        ),
+        (
+            ["--config", "seed=1", "extensions", "rebased", "--dry-run"],
+            "extensions would be read as a setting; targets come first: "
+            "snakemake extensions rebased --cores 2 --config seed=1 --dry-run",
+        ),
+        (
+            ["--config", "training.convergence.batch=4"],
+            "--config cannot set training.convergence.batch; put `training: {convergence: "
+            "{batch: 4}}` into a file of your own and add --configfile FILE",
+        ),
+        (
+            ["--config", "rebased={runs: 5}"],
+            "--config cannot set rebased; put `rebased: {runs: 5}` into a file of your own and "
+            "add --configfile FILE",
+        ),
+    ],
+)
+def test_what_snakemake_would_misread_is_told(tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text("seed: 1")
+    with pytest.raises(SystemExit) as stopped:
+        require_order(["--cores", "2", *words])
+    assert str(stopped.value) == f"Bad command line: {told}"
 
 
-def test_every_setting_says_where_it_comes_from(config):
-    said = re.findall(r": \S+ +# (?:stated in the paper|our reading)\b", CONFIG)
-    assert len(said) == len(list(leaves(config)))
+def test_what_snakemake_reads_rightly_is_let_through(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text("seed: 1")
+    os.mkfifo(tmp_path / "pipe")
+    require_order(["all", "-n", "--config", "seed=1", "tasks={sampler: balanced}", "device={"])
+    require_order(["--configfile", "my.yaml", "pipe", "--", "all"])
+    require_order(["all", "--cores", "2", "--configfile", "my.yaml"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--configfile", SMOKE, "all"), ("--config", "attention.steps=3")]
+)
+def test_it_is_told_before_snakemake_reads_its_command_line(fresh, arguments):
+    (line,) = told_of(fresh.snakemake(*arguments, settings=()), "command line")
+    assert ("targets come first" in line) == ("all" in arguments)
+
+
+def test_only_what_the_papers_state_is_marked_as_theirs(config):
+    """Marks stand beside single values, and in no section that is an experiment of our own."""
+    text = (ROOT / "config.yaml").read_text()
+    values = {}  # the key of each value, by its line
+
+    def visit(node, path=()):
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                visit(value, (*path, key.value))
+        else:
+            values.setdefault(node.start_mark.line, ".".join(path))
+
+    visit(yaml.compose(text))
+    marked = [
+        number for number, line in enumerate(text.splitlines()) if re.search(r"\S +# paper\b", line)
+    ]
+    assert marked
+    keys = {values[number] for number in marked}
+    assert {key.split(".")[0] for key in keys} == {
+        "training", "attention", "simulation", "rebased"
+    }  # fmt: skip
+    assert not {key for key in keys if key.startswith("training.population")}
+    assert keys >= {
+        f"training.convergence.{key}"
+        for key in ("states", "length", "sparsity", "batch", "steps", "boost.rate")
+    }
 
 
 def test_smoke_only_overrides(config):
-    smoke = dict(leaves(yaml.safe_load((ROOT / "tests/workflow" / SMOKE).read_text())))
-    full = dict(leaves(config))
+    smoke, full = dict(leaves(SMALL)), dict(leaves(config))
     assert set(smoke) < set(full)
     assert all(full[key] != value for key, value in smoke.items())
 
@@ -446,51 +560,99 @@ def test_least_penalty_is_below_the_largest(config):
     ]
 
 
-def test_penalty_grid():
-    assert penalty_grid(1e-5, 1e-3, 2) == [0, 1e-5, 3.16e-5, 1e-4, 3.16e-4, 1e-3]
-    assert penalty_grid(1e-4, 2e-4, 1) == [0, 1e-4, 2e-4]
-    assert penalty_grid(1e-4, 1.0001e-4, 1) == [0, 1e-4]
+def penalties(config, least, most, per_decade):
+    section = config["regularization"] | {"least": least, "most": most, "per_decade": per_decade}
+    return Regularization.model_validate(section).penalties
+
+
+def test_penalty_grid(config):
+    assert penalties(config, 1e-5, 1e-3, 2) == [0, 1e-5, 3.16e-5, 1e-4, 3.16e-4, 1e-3]
+    assert penalties(config, 1e-4, 2e-4, 1) == [0, 1e-4, 2e-4]
+    assert penalties(config, 1e-4, 1.0001e-4, 1) == [0, 1e-4]
 
 
 def test_doublings():
-    assert doublings(250, 2000) == [250, 500, 1000, 2000]
-    assert doublings(250, 1999) == [250, 500, 1000]
+    assert Doubled(shortest=250, longest=2000).lengths == [250, 500, 1000, 2000]
+    assert Doubled(shortest=250, longest=1999).lengths == [250, 500, 1000]
 
 
-def test_look_up(config):
-    assert look_up(config, "convergence.boost") == config["convergence"]["boost"]
-    with pytest.raises(KeyError):
-        look_up(config, "convergence.brake")
+def test_sweeps_differ_in_what_they_sweep_alone():
+    found, grid = sweeps(SETTINGS), SETTINGS.regularization
+    assert list(found) == [*grid.sections, "larger_rate", "larger_batch"]
+    for name, sweep in found.items():
+        section = SETTINGS.training[sweep.section]
+        printed = section.optimizers["proximal"]
+        swept = list(sweep.settings.optimizers.values())
+        assert [spec.penalty for spec in swept] == grid.penalties
+        rate = grid.larger_rate if name == "larger_rate" else printed.rate
+        batch = grid.larger_batch if name == "larger_batch" else section.batch
+        assert {spec.model_copy(update={"penalty": printed.penalty}) for spec in swept} == {
+            printed.model_copy(update={"rate": rate})
+        }
+        assert sweep.settings.batch == batch
+        assert sweep.settings.steps == section.steps
+        assert sweep.settings.seed == section.seed
+        assert sweep.settings.replicates == grid.replicates
+        assert sweep.printed == printed.penalty
 
 
-def test_options():
-    assert options({"log_interval": 10, "rate": 1e-5}) == [
-        "--log-interval",
-        "10",
-        "--rate",
-        "1e-05",
-    ]
-    assert options({"correlation": [0.8, -0.3]}) == ["--correlation", "0.8", "-0.3"]
+def test_variants_change_one_reading_each():
+    read = Variant.of(SETTINGS.training[SETTINGS.sensitivity.section])
+    found = variants(SETTINGS)
+    assert found["sampler"] == read
 
+    def changed(variant, kind):
+        """Fields in which the optimizers of a kind differ from those that are read."""
+        pairs = [
+            (spec, variant.optimizers[name])
+            for name, spec in read.optimizers.items()
+            if isinstance(spec, kind)
+        ]
+        assert pairs
+        return {
+            (key, value)
+            for before, after in pairs
+            for key, value in after.model_dump().items()
+            if value != getattr(before, key)
+        }
 
-def test_optimizer_options_do_not_depend_on_order(config):
-    optimizers = config["convergence"]["optimizers"]
-    words = optimizer_options(optimizers)
-    assert words[:5] == ["--optimizer", "proximal", "0.005", "1e-05", "1"]
-    assert len(words) == 5 * len(optimizers)
-    turned = dict(reversed(list(copy.deepcopy(optimizers).items())))
-    assert optimizer_options(turned) == words
+    assert changed(found["rates"], Proximal) == changed(found["rates"], Sgd) == {("scaled", False)}
+    assert not found["rates"].boost.scaled
+    assert changed(found["raw_sgd"], Sgd) == {("kind", "raw")}
+    assert changed(found["raw_sgd"], Proximal) == set()
+    assert changed(found["no_threshold"], Proximal) == {("threshold", False)}
+    assert changed(found["no_threshold"], Sgd) == set()
+    assert found["switch"].optimizers == read.optimizers
+    assert found["switch"].boost.signal == SETTINGS.sensitivity.switch_signal
+    for name in ("raw_sgd", "no_threshold"):
+        assert found[name].boost == read.boost
 
 
 def test_digest_is_of_the_sections_that_claims_read(config):
-    turned = dict(reversed(list(copy.deepcopy(config).items())))
-    assert digest(turned) == digest(config)
-    assert digest(put(copy.deepcopy(config), "results", "elsewhere")) == digest(config)
-    for key in CLAIMED:
-        changed = copy.deepcopy(config)
-        changed[key] = None
-        assert digest(changed) != digest(config)
-    extensions = {"stage1_samples", "regularization", "sensitivity"}
-    kernels = {"kernels", "recall_separating", "recall_stress"}
-    unread = {"device", "results", "figures", "check_100"} | extensions | kernels
-    assert set(config) - set(CLAIMED) == unread
+    def of(changed):
+        return digests(Settings.model_validate(changed))
+
+    before = of(config)
+    assert of(dict(reversed(list(config.items())))) == before
+    for unread in (
+        {"results": "elsewhere"},
+        {"device": "cpu"},
+        {"check": {"signal": 0.2}},
+        {"regularization": {"least": 1e-7}},
+        {"training": {"ours": config["training"]["population"]}},
+    ):
+        assert of(merge(config, unread)) == before
+    first = {
+        "attention": {"seed": 1},
+        "transfer": {"mixing": 0.1},
+        "training": {"population": {"batch": 8}},
+        "simulation": {"simulation_500": {"seed": 1}},
+        "log_interval": 5,
+    }
+    for key, value in first.items():
+        after = of(merge(config, {key: value}))
+        assert after["claims"] != before["claims"]
+        assert after["rebased_claims"] == before["rebased_claims"]
+    after = of(merge(config, {"rebased": {"runs": 7}}))
+    assert after["rebased_claims"] != before["rebased_claims"]
+    assert after["claims"] == before["claims"]

@@ -14,7 +14,7 @@ PROFILE = (
     *("--profile", "profiles/slurm"),
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
 )
-TARGETS = ("all", "kernelised")
+TARGETS = ("all", "rebased")
 BOOST = "smoke/results/convergence/boost.parquet"
 
 
@@ -45,8 +45,8 @@ def allotted(job):
     }
 
 
-def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, kernelised):
-    arguments = (*TARGETS, "--set-threads", "fig5_vocabulary=2")
+def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, whole):
+    arguments = (*TARGETS, "--set-threads", "draw_fig5_vocabulary=2")
     before = len(slurm.jobs())
     plan = fresh.snakemake("--dry-run", *arguments).stdout
     asked = requests(plan)
@@ -59,10 +59,10 @@ def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, k
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     assert len({job["JobId"] for job in jobs}) == len(jobs) == len(asked)
     assert {(job["Rule"], job["Wildcards"]): allotted(job) for job in jobs} == asked
-    assert asked["fig5_vocabulary", ""]["threads"] == 2
+    assert asked["draw_fig5_vocabulary", ""]["threads"] == 2
     assert {request["gpu"] for request in asked.values()} == {0}  # nothing asked for one
 
-    assert differences(fresh, kernelised) == []
+    assert differences(fresh, whole, part=True) == []
 
     # In the same folder: of a job that fails there, the log is shown here.
     (fresh.root / "scb/figures/fig3_signals.py").write_text("raise SystemExit('no ink')\n")
@@ -70,7 +70,7 @@ def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, k
     assert run.returncode != 0
     assert "no ink" in run.stdout
     (job,) = slurm.jobs()[before + len(jobs) :]
-    assert (job["Rule"], job["JobState"]) == ("fig3_signals", "FAILED")
+    assert (job["Rule"], job["JobState"]) == ("draw_fig3_signals", "FAILED")
 
 
 def test_cancelled_job_is_submitted_again(slurm, fresh, smoke):

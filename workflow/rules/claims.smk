@@ -1,21 +1,24 @@
-rule claims:
+# Verdicts on the paper's claims.
+
+CLAIMS = SETTINGS.claims
+CONVERGENCE = [CLAIMS.convergence, *CLAIMS.vocabulary]
+
+
+use rule experiment as claims with:
     """Verdicts on the paper's claims, from the tables of all experiments."""
     input:
         modules=module_files("scb.experiments.claims"),
         tables=[
-            *expand(
-                "<results>/{setting}/{table}.parquet",
-                setting=TRAINING,
-                table=["boost", "optimizers"],
-            ),
-            *expand("<results>/{setting}/boost.parquet", setting=STAGE_1_ALONE),
-            *expand("<results>/{setting}/simulation.parquet", setting=SIMULATION),
+            *expand(rules.boost.output.curves, section=[*CONVERGENCE, CLAIMS.population]),
+            *expand(rules.optimizers.output.curves, section=CONVERGENCE),
+            *expand(rules.simulation.output.curves, section=CLAIMS.simulation),
             rules.attention.output.curves,
             rules.attention.output.states,
-            *rules.transfer.input.curves,
+            *TRANSFER_CURVES,
             rules.pretrain.output.pretrained,
             *expand(
-                rules.tasks.output.tasks, setting=["attention", "convergence", *STAGE_1_ALONE]
+                rules.tasks.output.tasks,
+                section=["attention", CLAIMS.convergence, CLAIMS.population],
             ),
         ],
     output:
@@ -31,17 +34,8 @@ rule claims:
         "<logs>/claims.log",
     benchmark:
         "<benchmarks>/claims.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=5,
     params:
-        digest=digest(config),
-        figures=os.path.relpath(config["figures"], config["results"]),
-    shell:
-        "python -m scb.experiments.claims --tables {input.tables:q}"
-        " --digest {params.digest:q} --figures {params.figures:q}"
-        " --output {output.claims:q} --markdown {output.markdown:q}"
-        " --provenance {output.provenance:q} > {log:q} 2>&1"
+        module="scb.experiments.claims",
+        settings=read.Judging(
+            claims=CLAIMS, digest=DIGESTS["claims"], figures=FIGURES_FROM_RESULTS
+        ).as_json(),

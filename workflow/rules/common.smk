@@ -1,115 +1,60 @@
-"""What all rules share. Settings reach a job as `params`, code as `input.modules`."""
+"""What all rules share: settings, and what a job is.
+
+A job's settings are a param, so that a changed one runs again what reads it and nothing else; its
+code is an input. Neither device, threads nor paths are settings: they decide how a result is
+computed, not what it is.
+"""
 
 import os
 import sys
 from pathlib import Path
 
+from scb import settings as read
+from workflow.conditions import sweeps, variants
 from workflow.imports import module_files
-from workflow.settings import digest, doublings, look_up, optimizer_options, options, penalty_grid
+from workflow.jobs import Figure, input_options, job_options, tables_of, trained
+from workflow.settings import digests
 
-VOCABULARY = ["vocabulary_3", "vocabulary_10", "vocabulary_20"]
-TRAINING = ["convergence", *VOCABULARY]
-SIMULATION = ["simulation_100", "simulation_500"]
-CHECK = "check_100"
-STAGE_1_ALONE = ["population"]
-FIGURES = [
-    "fig1_convergence",
-    "fig2_softmax_vs_linear",
-    "fig3_signals",
-    "fig4_similarity",
-    "fig5_vocabulary",
-    "fig6_simulation",
-    "transfer",
-]
+TRAINING, SIMULATION = SETTINGS.training, SETTINGS.simulation
+# Sections with tasks of their own, each a folder of results.
+TASKS = {**TRAINING, **SIMULATION, "attention": SETTINGS.attention, "check": SETTINGS.check}
+COMPARED = [section for section, settings in TRAINING.items() if settings.optimizers]
+
+DIGESTS = digests(SETTINGS)
+FIGURES_FROM_RESULTS = os.path.relpath(SETTINGS.figures, SETTINGS.results)
 
 # The number of GPUs of a job that trains: none unless the settings insist on one.
-GPU = int(config["device"].startswith("cuda"))
+GPU = int(SETTINGS.device.startswith("cuda"))
 
 # Jobs run the Python that runs Snakemake, whether its environment is active or not.
 os.environ.update(PATH=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
 
 
-def settings(**keys):
-    """Params function: command-line options, each from the setting at a dotted key.
-
-    One list, because Snakemake compares the values of a job's params as a set, without their
-    names: it would not see two settings trade places. Neither device nor threads are settings:
-    they decide how a result is computed, not what it is, and rerun nothing.
-    """
-
-    def read(wildcards):
-        setting = wildcards.get("setting")
-        return options(
-            {name: look_up(config, key.format(setting=setting)) for name, key in keys.items()}
-        )
-
-    return read
+wildcard_constraints:
+    length=r"\d+",
 
 
-def replicates_at(wildcards):
-    """Replicates at a T: fewer where they cost most, and no more than there are."""
-    most = dict(zip(config["transfer"]["lengths"], config["transfer"]["replicates"]))
-    return min(config["replicates"], most.get(int(wildcards.length), config["replicates"]))
+rule experiment:
+    """What the others inherit: a module of scb.experiments is given settings and files."""
+    log:
+        "<logs>/experiment.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        options=job_options,
+    shell:
+        "python -m {params.module:q} --settings {params.settings:q} {params.options:q}"
+        " --threads {threads} > {log:q} 2>&1"
 
 
-# --- The wider sweeps ---
-
-# How mu is made in the sweep of Stage 1.
-MUS = ["uniform", "drawn"]
-# Each sweep over lambda: the setting whose states it starts from, and what differs from it.
-SWEEPS = {
-    **{setting: (setting, {}) for setting in TRAINING},
-    "larger_rate": ("vocabulary_3", {"rate": "regularization.larger_rate"}),
-    "larger_batch": ("vocabulary_3", {"batch": "regularization.larger_batch"}),
-}
-# Each reading that is changed: the tasks, and the options of scb.experiments.sensitivity.
-VARIANTS = {
-    "rates": ("convergence", ["--unscaled"]),
-    "raw_sgd": ("convergence", ["--raw"]),
-    "no_threshold": ("convergence", []),
-    "sampler": ("sensitivity", []),
-    "switch": (
-        "convergence",
-        ["--switch-signal", str(config["sensitivity"]["switch_signal"])],
-    ),
-}
-
-
-def stage1_runs(wildcards):
-    return [
-        f"<results>/stage1_samples/{mu}_{length}.parquet"
-        for mu in MUS
-        for length in doublings(**config["stage1_samples"][mu])
-    ]
-
-
-def sweep_setting(key):
-    """Params function: a setting of the sweep, from its own key or from where it starts."""
-
-    def read(wildcards):
-        setting, changed = SWEEPS[wildcards.sweep]
-        return look_up(config, changed.get(key, f"{setting}.{key}"))
-
-    return read
-
-
-def sweep_optimizers(wildcards):
-    """An optimizer for each lambda, alike in all else."""
-    setting, changed = SWEEPS[wildcards.sweep]
-    keys = config["regularization"]
-    proximal = config[setting]["optimizers"]["proximal"]
-    rate = look_up(config, changed.get("rate", f"{setting}.optimizers.proximal.rate"))
-    grid = penalty_grid(keys["least"], keys["most"], keys["per_decade"])
-    return optimizer_options(
-        {
-            f"penalty_{place:02}": proximal | {"rate": rate, "penalty": penalty}
-            for place, penalty in enumerate(grid)
-        }
-    )
-
-
-def variant_optimizers(wildcards):
-    optimizers = config["convergence"]["optimizers"]
-    if wildcards.variant == "no_threshold":
-        optimizers = {name: steps | {"threshold": False} for name, steps in optimizers.items()}
-    return optimizer_options(optimizers)
+use rule experiment as training with:
+    """What those inherit that train: on the GPU, if there is one."""
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPU,
+        device=SETTINGS.device,
