@@ -12,8 +12,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # The optimal choice of the next jobs takes longer than it saves where all are short.
 SMOKE := --configfile tests/workflow/smoke.yaml --scheduler greedy
-# Tests that may not run beside each other are in one group.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+# A file's tests in one process, which makes its fixtures once; kills, in one file, wait for another.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP := -m pip --quiet --disable-pip-version-check
 
 .PHONY: all setup style test test-all test-slurm test-nightly verify smoke extensions rebased report \

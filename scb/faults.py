@@ -92,6 +92,8 @@ def _explain(error: ErrorDetails, config: Mapping[str, Any], model: type[Model])
         case bound if bound in _BOUNDS:
             name, said = _BOUNDS[bound]
             limit = context[name]
+            if rule == "too_short" and len(value) >= limit:
+                return  # pydantic counts those that are right by themselves
             limit = f"{limit:g}" if isinstance(limit, float) else limit
             yield f"{key} is {show(value)}; it must be {said} {limit}"
         case kind if kind in _TYPES:

@@ -102,8 +102,8 @@ class Model(BaseModel):
         return cls(**found | own)
 
     def as_json(self) -> str:
-        """The fields that differ from their defaults, with sorted keys."""
-        return json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+        """All fields with sorted keys: what a job does is decided by them, and not by defaults."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
     def relations(self) -> Iterator[Fault]:
         """Faults between two fields."""
@@ -689,12 +689,17 @@ class Settings(Model):
 
     def relations(self) -> Iterator[Fault]:
         """Names of settings that are there."""
-        taken = {*Settings.model_fields, "logs", "benchmarks"}
+        taken = _TAKEN | set(Settings.model_fields)
         for kind in ("training", "simulation"):
             for name in look_up(self, kind):
                 if name in taken:
                     yield Fault(f"{kind}.{name}", name, "this name is taken by another section")
                 taken.add(name)
+        for name in set(self.regularization.sections) & set(self.training):
+            swept = self.training[name].optimizers.get("proximal")
+            if swept and swept.kind != "proximal":
+                at = f"training.{name}.optimizers.proximal.kind"
+                yield Fault(at, swept.kind, "it must be proximal: regularization sweeps its lambda")
         for place, kind in _NAMED.items():
             named = look_up(self, place)
             names = (named,) if isinstance(named, str) else named
@@ -731,8 +736,12 @@ _JUDGED = {
     "claims.convergence": ("proximal", "proximal_large", "sgd"),
     "claims.vocabulary": ("proximal", "sgd"),
     "regularization.sections": ("proximal",),
+    "sensitivity.section": ("proximal", "sgd"),
 }
 """The optimizers that claims and sweeps know by name."""
+
+_TAKEN = {"logs", "benchmarks", "ends", "windows", "exponents", "larger_rate", "larger_batch"}
+"""Names of folders and tables that no section may have."""
 
 
 def look_up(settings: Any, key: str) -> Any:

@@ -16,15 +16,15 @@ from scb.data.stream import Stream
 torch.set_num_threads(1)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
-        # In one process each, which makes a file's fixtures once: `--dist loadgroup`. Those of
-        # the workflow take longest and share theirs between processes.
-        if item.path.parent.name != "workflow":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+    # The longest first, so that no process has a long one left when the others have ended.
+    names = ("test_faults.py", "test_extending.py", "test_pipeline.py", "test_fuzz.py")
+    order = {name: place for place, name in enumerate(names)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")

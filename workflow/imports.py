@@ -12,6 +12,9 @@ from pathlib import Path
 
 PACKAGE = "scb"
 
+CHECKED = {"scb.settings", "scb.faults"}
+"""What checks settings, and is no code input: a job is given the values of all that it reads."""
+
 
 def module_files(module: str, root: Path = Path()) -> list[str]:
     """Files of the package that running ``module`` can read, sorted.
@@ -43,7 +46,7 @@ def module_files(module: str, root: Path = Path()) -> list[str]:
         if name not in found:
             found.add(name)
             waiting += _imported(name, root)
-    return sorted(str(path) for name in found if (path := _file(name, root)))
+    return sorted(str(path) for name in found - CHECKED if (path := _file(name, root)))
 
 
 @cache

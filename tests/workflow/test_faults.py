@@ -13,8 +13,6 @@ import psutil
 import pytest
 from project import ROOT, SMOKE, differences
 
-# One after the other: they tell by the time how far a run has come.
-pytestmark = pytest.mark.xdist_group("kills")
 slow = pytest.mark.slow
 
 KILLS = 3, 6, 6, 5
