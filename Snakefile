@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from workflow.guard import hold
 from workflow.settings import folder_faults, require_device, require_valid, require_yaml
 from workflow.stopping import hear_sigterm_anywhere
 
@@ -58,6 +59,7 @@ rule rebased:
 
 
 onstart:
+    hold(Path(SETTINGS.results))
     # Not before: a dry run, a report, drawing and a cluster's login node need no GPU.
     if workflow.local_exec and any(
         job.resources.get("gpu") for job in workflow.dag.needrun_jobs()

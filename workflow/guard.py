@@ -1,4 +1,4 @@
-"""What Snakemake does not see: results made with other settings, and somebody else who writes there.
+"""What Snakemake does not see: results made with other settings, and others who write there.
 
 Snakemake compares settings with those that it remembers, in its own folder. Results that were
 copied, or whose ``.snakemake`` was lost, are remembered by nobody. So what a job says of itself in
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workflow.imports import module_files
+
 _held: list[Any] = []
 """Locks that last as long as this process."""
 
@@ -22,7 +24,7 @@ def hold(results: Path) -> None:
     is the operating system's, so it ends with its process, however that ends.
     """
     results.mkdir(parents=True, exist_ok=True)
-    file = open(results / ".lock", "a+", encoding="utf-8")
+    file = (results / ".lock").open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -58,29 +60,27 @@ def made_otherwise(provenance: Path, settings: str) -> bool:
         return True
 
 
-def code(
-    files: list[str], workflow: Any, rule: str
-) -> Callable[[Any], list[str]]:
+def job_code(workflow: Any, module: str, rule: str) -> Callable[[Any], list[str]]:
     """Input function: the code of a job, which is run again if it was made with other settings.
 
     Snakemake asks for the inputs of the jobs that are wanted, and of no others.
 
     Parameters
     ----------
-    files : list of str
-        Of the code.
     workflow : snakemake.workflow.Workflow
+    module : str
+        What the job runs.
     rule : str
-        Name of the job's rule, which has params ``settings`` and an output ``provenance``.
+        Name of its rule, which has params ``settings`` and an output ``provenance``.
     """
+    files = module_files(module)
 
     def inputs(wildcards: Any) -> list[str]:
         found = workflow.get_rule(rule)
         settings = found.params.get("settings")
         settings = settings(wildcards) if callable(settings) else settings
-        outputs = [str(path).format(**dict(wildcards.items())) for path in found.output]
-        provenance = Path(str(found.output.provenance).format(**dict(wildcards.items())))
-        if made_otherwise(provenance, settings):
+        if made_otherwise(Path(found.output.provenance.apply_wildcards(wildcards)), settings):
+            outputs = (path.apply_wildcards(wildcards) for path in found.output)
             workflow.dag.forcefiles.update(outputs)
         return files
 

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
 from scb.faults import find_faults, show
 from scb.settings import Settings
+from workflow import strict_yaml
 
 TEMPLATED = "__use_yte__"
 """At this key Snakemake would run text of the file as Python, and leave the key out."""
@@ -29,15 +28,9 @@ def require_yaml(path: Path) -> None:
     Snakemake reads the file itself, but says of a broken one neither its name nor the line.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        _stop([f"{path} cannot be read: {error}"])
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        _stop([f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}"])
-    if not isinstance(content, dict):
-        _stop([f"{path} must hold settings as `key: value`"])
+        content = strict_yaml.load(path)
+    except strict_yaml.YamlError as error:
+        _stop([str(error)])
     if TEMPLATED in content:
         _stop([f"{TEMPLATED} is {show(content[TEMPLATED])}; it is no setting"])
 

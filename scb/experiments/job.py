@@ -85,7 +85,7 @@ class Job(Generic[P]):
         """
         given = inspect.signature(self._function).bind(*args, **kwargs).arguments
         settings = json.loads(given["settings"].as_json())
-        files = {name: given[name] for name in self.inputs}
+        files = {name: given[name] for name in self.inputs if name in given}
         read = origin.compare(files, tables.origin_of, settings.get("seed"))
         with origin.made_from(settings, read):
             self._function(*args, **kwargs)

@@ -69,19 +69,19 @@ def pretrain(task: Task, settings: Pretraining) -> Tensor:
 
 @job
 def pretraining(
-    settings: Pretraining, tasks: Input, pretrained: Output, device: torch.device
+    settings: Pretraining, downstream: Input, pretrained: Output, device: torch.device
 ) -> None:
     """Pretrain at every correlation, check the paper's conditions and write."""
-    downstream = Task.load(tasks)
-    replicates, states = downstream.stationary.shape
+    later = Task.load(downstream)
+    replicates, states = later.stationary.shape
     frames = []
     for correlation in settings.correlations:
-        task = pretraining_task(downstream, correlation, settings)
+        task = pretraining_task(later, correlation, settings)
         value = pretrain(task.to(device), settings)
-        conditions = Conditions.of(downstream, task.transition)
+        conditions = Conditions.of(later, task.transition)
         rows = {
             "achieved": conditions.correlation,
-            "learned": Conditions.of(downstream, value).correlation,
+            "learned": Conditions.of(later, value).correlation,
             "energy_ratio": conditions.energy_ratio,
             "overlap_ratio": conditions.overlap_ratio,
             "drift": conditions.drift,
@@ -97,7 +97,7 @@ def pretraining(
         frames.append(frame)
     setting = {
         "states": states,
-        "sparsity": downstream.sparsity,
+        "sparsity": later.sparsity,
         "pretraining_length": settings.length,
         "pretraining_batch": settings.batch,
         "pretraining_steps": settings.steps,

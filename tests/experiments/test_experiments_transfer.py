@@ -60,7 +60,7 @@ def folder(tmp_path_factory, call):
     folder = tmp_path_factory.mktemp("transfer")
     for length, replicates in ((20, 3), (40, 2)):
         call(tasks.draw_tasks, drawing(length, replicates), folder, tasks=f"tasks_{length}")
-    files = {"tasks": "tasks_20", "pretrained": "pretrained"}
+    files = {"downstream": "tasks_20", "pretrained": "pretrained"}
     call(pretrain.pretraining, PRETRAIN, folder, **files)
     files["tasks"] = "tasks_40"
     call(one_step.steps, ONE_STEP, folder, **files, curves="one_step")
@@ -182,6 +182,6 @@ def test_bad_input_ends_in_one_line(folder, call, job, settings, tasks_of, fault
 def test_a_correlation_that_none_can_have_ends_in_one_line(folder, call):
     settings = PRETRAIN.model_copy(update={"correlations": (0.8, 1.8)})
     with pytest.raises(SystemExit) as failed:
-        call(pretrain.pretraining, settings, folder, tasks="tasks_20", pretrained="new")
+        call(pretrain.pretraining, settings, folder, downstream="tasks_20", pretrained="new")
     assert "1.8" in failed.value.code
     assert len(failed.value.code.splitlines()) == 1

@@ -6,12 +6,15 @@ import json
 import pkgutil
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 
 from scb import experiments
 from scb.experiments.job import IfAsked, Input, Inputs, Job, Output, job
 from scb.settings import Model, Seeded
+from scb.store import tables
 
 MODULES = [
     importlib.import_module(f"scb.experiments.{module.name}")
@@ -109,12 +112,15 @@ def test_abbreviations_and_unknown_options_are_refused(tmp_path, capsys):
 # --- a job of each kind of file ----------------------------------------------------------
 
 
+LETTER = tables.schema(letter=pa.string())
+
+
 @job
 def copy(
     settings: Seeded, one: Input, more: Inputs, out: Output, threads: int, extra: IfAsked = None
 ) -> None:
     """Join the files."""
-    texts = [path.read_text() for path in (one, *more)]
+    texts = [tables.read(path, LETTER)["letter"].item() for path in (one, *more)]
     out.write_text("".join(texts) + f"{settings.seed} {threads}")
     if extra is not None:
         extra.write_text("extra")
@@ -136,7 +142,7 @@ def test_declaration():
 def letters(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in "abc":
-        Path(name).write_text(name)
+        tables.write(pd.DataFrame({"letter": [name]}), Path(name), LETTER, {})
     return ["--one", "a", "--more", "b", "c", "--out", "out"]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
@@ -80,16 +80,15 @@ def write(tmp_path):
     (tmp_path / "in").write_bytes(b"in")
     (tmp_path / "out").write_bytes(b"out")
 
-    def write(path, outputs=("out",)):
+    def write(path, outputs=("out",), start=None):
         provenance.write(
             path,
             settings={"steps": 3},
             seed=0,
             device="cpu",
             threads=1,
-            inputs=[tmp_path / "in"],
+            start=start or provenance.Start.of([tmp_path / "in"]),
             outputs=[tmp_path / name for name in outputs],
-            started=datetime(2025, 1, 2, tzinfo=UTC),
         )
 
     return write
@@ -103,8 +102,10 @@ def test_record(write, tmp_path):
         expected = {str(tmp_path / role): hashlib.sha256(role.encode()).hexdigest()}
         assert record[f"{role}puts"] == expected
     assert record["settings_sha256"] == provenance.digest({"steps": 3})
-    assert record["started"] == "2025-01-02T00:00:00+00:00"
-    assert datetime.fromisoformat(record["ended"]) <= provenance.now()
+    assert record["changed_meanwhile"] == []
+    times = [datetime.fromisoformat(record[name]) for name in ("started", "ended")]
+    assert times == sorted(times)
+    assert times[1] <= provenance.now()
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
@@ -112,3 +113,39 @@ def test_a_missing_output_is_named_and_nothing_written(write, tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         write(tmp_path / "out.provenance.json", outputs=["nowhere"])
     assert not (tmp_path / "out.provenance.json").exists()
+
+
+def test_an_input_that_changes_during_a_job_is_reported(write, tmp_path):
+    start = provenance.Start.of([tmp_path / "in"])
+    (tmp_path / "in").write_bytes(b"other")
+    path = tmp_path / "out.provenance.json"
+    write(path, start=start)
+    record = json.loads(path.read_text())
+    assert record["changed_meanwhile"] == [str(tmp_path / "in")]
+    assert record["inputs"] == {str(tmp_path / "in"): hashlib.sha256(b"in").hexdigest()}
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE"])
+def test_variables_of_git_change_nothing(repository, tmp_path_factory, monkeypatch, name):
+    expected = provenance.repository(repository / "package")
+    monkeypatch.setenv(name, str(tmp_path_factory.mktemp("other")))
+    assert provenance.repository(repository / "package") == expected
+
+
+def test_a_repository_that_git_distrusts_is_reported(repository, monkeypatch):
+    # Git's own switch for its tests of this.
+    run = subprocess.run
+
+    def distrusting(*arguments, env, **options):
+        return run(*arguments, env=env | {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}, **options)
+
+    monkeypatch.setattr(subprocess, "run", distrusting)
+    found = provenance.repository(repository / "package")
+    assert found is not None
+    assert found["fault"].startswith("fatal: detected dubious ownership in repository at ")
+
+
+def test_what_decides_the_last_digits_is_recorded():
+    found = provenance.processor()
+    assert found["machine"]
+    assert isinstance(found["features"], list)

@@ -1,5 +1,3 @@
-# Verdicts on the paper's claims.
-
 CLAIMS = SETTINGS.claims
 CONVERGENCE = [CLAIMS.convergence, *CLAIMS.vocabulary]
 
@@ -7,7 +5,7 @@ CONVERGENCE = [CLAIMS.convergence, *CLAIMS.vocabulary]
 use rule experiment as claims with:
     """Verdicts on the paper's claims, from the tables of all experiments."""
     input:
-        modules=module_files("scb.experiments.claims"),
+        modules=code("scb.experiments.claims", "claims"),
         tables=[
             *expand(rules.boost.output.curves, section=[*CONVERGENCE, CLAIMS.population]),
             *expand(rules.optimizers.output.curves, section=CONVERGENCE),

@@ -7,10 +7,12 @@ computed, not what it is.
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from scb import settings as read
 from workflow.conditions import sweeps, variants
+from workflow.guard import job_code
 from workflow.imports import module_files
 from workflow.jobs import Figure, input_options, job_options, tables_of, trained
 from workflow.settings import digests
@@ -28,6 +30,10 @@ GPU = int(SETTINGS.device.startswith("cuda"))
 
 # Jobs run the Python that runs Snakemake, whether its environment is active or not.
 os.environ.update(PATH=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+
+
+# The code of a job, which is run again too if its results were made with other settings.
+code = partial(job_code, workflow)
 
 
 wildcard_constraints:

@@ -4,7 +4,7 @@
 use rule experiment as tasks with:
     """Ground truths (P, mu, Q) of all replicates."""
     input:
-        modules=module_files("scb.experiments.tasks"),
+        modules=code("scb.experiments.tasks", "tasks"),
     output:
         tasks="<results>/{section}/tasks.parquet",
         provenance="<results>/{section}/tasks.provenance.json",
@@ -25,7 +25,7 @@ use rule experiment as tasks with:
 use rule training as boost with:
     """Stage 1: lambda = 0 until both signals stand out of the noise."""
     input:
-        modules=module_files("scb.experiments.boost"),
+        modules=code("scb.experiments.boost", "boost"),
         tasks=rules.tasks.output.tasks,
     output:
         curves="<results>/{section}/boost.parquet",
@@ -47,7 +47,7 @@ use rule training as boost with:
 use rule training as optimizers with:
     """Stage 2 and its rivals, from the same state and on the same stream."""
     input:
-        modules=module_files("scb.experiments.optimizers"),
+        modules=code("scb.experiments.optimizers", "optimizers"),
         tasks=rules.tasks.output.tasks,
         state=rules.boost.output.state,
     output:
@@ -75,7 +75,7 @@ use rule training as optimizers with:
 use rule training as attention with:
     """Linear against softmax attention on the same ground truths and stream."""
     input:
-        modules=module_files("scb.experiments.attention"),
+        modules=code("scb.experiments.attention", "attention"),
         tasks="<results>/attention/tasks.parquet",
     output:
         curves="<results>/attention/attention.parquet",
@@ -93,7 +93,7 @@ use rule training as attention with:
 use rule experiment as simulation with:
     """Stages 1 and 2 without sequences."""
     input:
-        modules=module_files("scb.experiments.simulate"),
+        modules=code("scb.experiments.simulate", "simulation"),
         tasks=rules.tasks.output.tasks,
     output:
         curves="<results>/{section}/simulation.parquet",
@@ -115,7 +115,7 @@ use rule experiment as simulation with:
 use rule training as check with:
     """Stage 2 trained on sequences beside its simulation."""
     input:
-        modules=module_files("scb.experiments.check"),
+        modules=code("scb.experiments.check", "check"),
         tasks="<results>/check/tasks.parquet",
     output:
         curves="<results>/check/check.parquet",

@@ -9,7 +9,7 @@ KERNELS += ["square", "square_gamma", "square_affine", "square_norm", "rebased"]
 use rule training as recall with:
     """One kernel on multi-query associative recall, at every learning rate and in every run."""
     input:
-        modules=module_files("scb.experiments.recall"),
+        modules=code("scb.experiments.recall", "recall"),
     output:
         curves="<results>/rebased/{setting}/{kernel}.parquet",
         provenance="<results>/rebased/{setting}/{kernel}.provenance.json",
@@ -35,7 +35,7 @@ use rule training as recall with:
 use rule training as rebased_columns with:
     """Every kernel as a parametrisation of the attention column, on the task of figure 2."""
     input:
-        modules=module_files("scb.experiments.rebased_columns"),
+        modules=code("scb.experiments.rebased_columns", "rebased_columns"),
         tasks="<results>/attention/tasks.parquet",
     output:
         curves="<results>/rebased/columns.parquet",
@@ -53,7 +53,7 @@ use rule training as rebased_columns with:
 use rule experiment as rebased_claims with:
     """Verdicts on the second paper's claims, and every kernel's accuracies."""
     input:
-        modules=module_files("scb.experiments.rebased_claims"),
+        modules=code("scb.experiments.rebased_claims", "rebased_claims"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
     output:
         claims="<results>/rebased_claims.parquet",

@@ -9,7 +9,7 @@ VARIED = SETTINGS.sensitivity.section
 use rule training as stage1 with:
     """Stage 1 alone, at many batch sizes, for one mu and T."""
     input:
-        modules=module_files("scb.experiments.stage1"),
+        modules=code("scb.experiments.stage1", "stage1"),
     output:
         runs="<results>/stage1_samples/{mu}_{length}.parquet",
         provenance="<results>/stage1_samples/{mu}_{length}.provenance.json",
@@ -34,7 +34,7 @@ use rule training as stage1 with:
 use rule experiment as stage1_fit with:
     """The batch that Stage 1 needs, and its exponents in T and eta."""
     input:
-        modules=module_files("scb.experiments.stage1_fit"),
+        modules=code("scb.experiments.stage1_fit", "stage1_fit"),
         runs=[
             *expand(rules.stage1.output.runs, mu="uniform", length=STAGE1.uniform.lengths),
             *expand(rules.stage1.output.runs, mu="drawn", length=STAGE1.drawn.lengths),
@@ -59,7 +59,7 @@ use rule experiment as stage1_fit with:
 use rule optimizers as sweep with:
     """Proximal steps at many lambdas, from one state and on one stream."""
     input:
-        modules=module_files("scb.experiments.optimizers"),
+        modules=code("scb.experiments.optimizers", "sweep"),
         tasks=lambda wildcards: f"<results>/{SWEEPS[wildcards.sweep].section}/tasks.parquet",
         state=lambda wildcards: f"<results>/{SWEEPS[wildcards.sweep].section}/boost_state.parquet",
     output:
@@ -79,7 +79,7 @@ use rule optimizers as sweep with:
 use rule experiment as windows with:
     """Which lambdas are useful, and how their window moves with eta, B and K_P."""
     input:
-        modules=module_files("scb.experiments.windows"),
+        modules=code("scb.experiments.windows", "windows"),
         curves=expand(rules.sweep.output.curves, sweep=SWEEPS),
         boost=[f"<results>/{sweep.section}/boost.parquet" for sweep in SWEEPS.values()],
         tasks=[f"<results>/{sweep.section}/tasks.parquet" for sweep in SWEEPS.values()],
@@ -106,6 +106,8 @@ use rule experiment as windows with:
 
 use rule tasks as sensitivity_tasks with:
     """Ground truths of the sampler that the replication does not use."""
+    input:
+        modules=code("scb.experiments.tasks", "sensitivity_tasks"),
     output:
         tasks="<results>/sensitivity/tasks.parquet",
         provenance="<results>/sensitivity/tasks.provenance.json",
@@ -120,7 +122,7 @@ use rule tasks as sensitivity_tasks with:
 use rule training as sensitivity with:
     """The runs of a section with one reading changed."""
     input:
-        modules=module_files("scb.experiments.sensitivity"),
+        modules=code("scb.experiments.sensitivity", "sensitivity"),
         tasks=lambda wildcards: (
             rules.sensitivity_tasks.output.tasks
             if wildcards.variant == "sampler"
@@ -149,7 +151,7 @@ use rule training as sensitivity with:
 use rule experiment as sensitivity_table with:
     """How claims C1 to C5 fare under each reading."""
     input:
-        modules=module_files("scb.experiments.sensitivity_table"),
+        modules=code("scb.experiments.sensitivity_table", "sensitivity_table"),
         boost=[
             *expand(rules.boost.output.curves, section=VARIED),
             *expand(rules.sensitivity.output.boost, variant=VARIANTS),

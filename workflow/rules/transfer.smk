@@ -5,6 +5,8 @@ TRANSFER = SETTINGS.transfer
 
 use rule tasks as transfer_tasks with:
     """Downstream tasks at one T: P and mu of a replicate are the same at every T."""
+    input:
+        modules=code("scb.experiments.tasks", "transfer_tasks"),
     output:
         tasks="<results>/transfer/tasks_{length}.parquet",
         provenance="<results>/transfer/tasks_{length}.provenance.json",
@@ -25,8 +27,8 @@ use rule tasks as transfer_tasks with:
 use rule training as pretrain with:
     """Value matrices learned on tasks of set correlations with the downstream ones."""
     input:
-        modules=module_files("scb.experiments.pretrain"),
-        tasks=expand(rules.transfer_tasks.output.tasks, length=TRANSFER.pretrain.length),
+        modules=code("scb.experiments.pretrain", "pretrain"),
+        downstream=expand(rules.transfer_tasks.output.tasks, length=TRANSFER.pretrain.length),
     output:
         pretrained="<results>/transfer/pretrained.parquet",
         provenance="<results>/transfer/pretrain.provenance.json",
@@ -47,7 +49,7 @@ use rule training as pretrain with:
 use rule training as one_step with:
     """The one step of transfer after every number of samples, at one T."""
     input:
-        modules=module_files("scb.experiments.one_step"),
+        modules=code("scb.experiments.one_step", "one_step"),
         tasks=rules.transfer_tasks.output.tasks,
         pretrained=rules.pretrain.output.pretrained,
     output:
@@ -70,7 +72,7 @@ use rule training as one_step with:
 use rule one_step as finetune with:
     """The one step, then Stage 2, on the same samples as from scratch."""
     input:
-        modules=module_files("scb.experiments.finetune"),
+        modules=code("scb.experiments.finetune", "finetune"),
         tasks=rules.transfer_tasks.output.tasks,
         pretrained=rules.pretrain.output.pretrained,
     output:
@@ -88,7 +90,7 @@ use rule one_step as finetune with:
 use rule one_step as scratch with:
     """The paper's start on the same tasks and samples, at one T."""
     input:
-        modules=module_files("scb.experiments.scratch"),
+        modules=code("scb.experiments.scratch", "scratch"),
         tasks=rules.transfer_tasks.output.tasks,
     output:
         curves="<results>/transfer/scratch_{length}.parquet",
