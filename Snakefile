@@ -59,12 +59,12 @@ rule rebased:
 
 
 onstart:
-    hold(Path(SETTINGS.results))
     # Not before: a dry run, a report, drawing and a cluster's login node need no GPU.
     if workflow.local_exec and any(
         job.resources.get("gpu") for job in workflow.dag.needrun_jobs()
     ):
         require_device(SETTINGS)
+    hold(Path(SETTINGS.results))
     hear_sigterm_anywhere()
 
 

@@ -62,7 +62,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         _require_shallow(text, path)
-        content = yaml.load(text, _Loader)
+        content = _Loader(text).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise YamlError(f"{path} cannot be read: {_short(str(error))}") from None
     except RecursionError:

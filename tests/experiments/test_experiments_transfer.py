@@ -60,9 +60,8 @@ def folder(tmp_path_factory, call):
     folder = tmp_path_factory.mktemp("transfer")
     for length, replicates in ((20, 3), (40, 2)):
         call(tasks.draw_tasks, drawing(length, replicates), folder, tasks=f"tasks_{length}")
-    files = {"downstream": "tasks_20", "pretrained": "pretrained"}
-    call(pretrain.pretraining, PRETRAIN, folder, **files)
-    files["tasks"] = "tasks_40"
+    call(pretrain.pretraining, PRETRAIN, folder, downstream="tasks_20", pretrained="pretrained")
+    files = {"tasks": "tasks_40", "pretrained": "pretrained"}
     call(one_step.steps, ONE_STEP, folder, **files, curves="one_step")
     call(finetune.finetune, FINETUNE, folder, **files, curves="finetune")
     call(scratch.from_scratch, SCRATCH, folder, tasks="tasks_40", curves="scratch")

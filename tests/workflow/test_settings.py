@@ -449,7 +449,7 @@ def test_a_gpu_that_is_not_here_hinders_nothing_else(fresh):
 
 def test_no_text_of_the_settings_is_run(fresh):
     with (fresh.root / "config.yaml").open("a") as config:
-        config.write("""__use_yte__: true\nseed: '?open("pwned", "w") and 0'\n""")
+        config.write("""__use_yte__: true\nsed: '?open("pwned", "w") and 0'\n""")
     run = fresh.snakemake("--dry-run")
     assert run.returncode != 0
     assert "Bad setting: __use_yte__ is True; it is no setting" in run.stdout
