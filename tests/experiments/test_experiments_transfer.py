@@ -164,7 +164,7 @@ def test_a_replicate_is_alike_among_others(folder, tmp_path, call):
     ("job", "settings", "tasks_of", "fault"),
     [
         (one_step.steps, ONE_STEP.model_copy(update={"mixing": 0.0}), "tasks_40", "mixing is 0.0"),
-        (one_step.steps, ONE_STEP, "others", "another mu"),
+        (one_step.steps, ONE_STEP, "others", "its seed is 6; that of the settings is 5"),
         (finetune.finetune, FINETUNE, "many", "states and replicates"),
     ],
 )
