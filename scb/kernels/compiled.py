@@ -20,7 +20,7 @@ from typing import Any
 import llvmlite.binding
 import numba
 from numba import njit
-from numba.core import config
+from numba.core import config as numba_config
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -40,6 +40,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         if folder() is None:
             return njit(**options)(function)
+        config: Any = numba_config  # its names are set at import
         before = config.CACHE_LOCATOR_CLASSES
         config.CACHE_LOCATOR_CLASSES = f"{__name__}.Locator"
         try:
