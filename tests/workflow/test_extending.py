@@ -59,6 +59,7 @@ def apply(project: Project, example: str) -> list[str]:
 
 def copy_all(root: Path) -> Project:
     """All that git keeps, tests and documents too."""
+    root.mkdir()
     copy_tree(root)
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
