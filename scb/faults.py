@@ -1,6 +1,7 @@
 """Faults of settings in words, one line each: ``key is value; what is allowed``."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from types import UnionType
@@ -13,6 +14,12 @@ from scb.settings import DEFAULTS, Model, Sampling, Settings
 
 FILLED = {*DEFAULTS, *Sampling.model_fields}
 """Keys that a section may leave to the defaults."""
+
+FILLED_SECTIONS = {"training", "simulation", "check", "attention", "transfer"} | {
+    "stage1_samples",
+    "regularization",
+}
+"""Where it may."""
 
 
 def find_faults(config: Mapping[str, Any], model: type[Model] = Settings) -> list[str]:
@@ -37,9 +44,13 @@ def read_settings(model: type[M], text: str) -> M:
         One line naming the keys at fault.
     """
     try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"argument --settings is no JSON: {error}") from None
+    try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        lines = (line for one in error.errors() for line in _explain(one, {}, model))
+        lines = (line for one in error.errors() for line in _explain(one, given, model))
         raise ValueError(f"argument --settings: {'; '.join(lines)}") from None
 
 
@@ -68,7 +79,7 @@ def _explain(error: ErrorDetails, config: Mapping[str, Any], model: type[Model])
     """The lines of one error of pydantic's."""
     path, known, given = _place(error["loc"], config, model)
     key, value, rule = ".".join(path), error["input"], error["type"]
-    if len(path) > 1 and path[0] != "tasks" and path[-1] in FILLED and not given:
+    if len(path) > 1 and path[0] in FILLED_SECTIONS and path[-1] in FILLED and not given:
         return  # of a default, which is told once
     context = error.get("ctx", {})
     match rule:

@@ -244,7 +244,7 @@ def one_step(task: Task, gradient: Tensor, penalty: Rate) -> Tensor:
     scale = (task.transition_energy[..., None] * task.stationary).to(gradient)  # K_P mu_k
     uniform = 1 / task.length
     stepped = project_columns(uniform - gradient / scale[..., None])
-    threshold = torch.as_tensor(penalty).to(gradient)[..., None, None]
+    threshold = torch.as_tensor(penalty, dtype=torch.float64).to(gradient)[..., None, None]
     return project_columns(soft_threshold(stepped, threshold))
 
 

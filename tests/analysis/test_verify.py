@@ -244,9 +244,16 @@ def test_a_table_that_is_missing_or_cut_short(folders, capsys):
     state.write_bytes(state.read_bytes()[:-20])
     status, said = lines(capsys, folders)
     assert status == 1
-    assert said[0].endswith(f"missing: there is no {results / 'claims.parquet'}")
+    assert said[0].endswith("not made here")
     assert f"{state} cannot be read: " in said[1]
-    assert said[2] == "0 of 2 tables agree (tolerance 0.001)"
+    assert said[2] == "0 of 1 tables agree (tolerance 0.001), 1 not made"
+
+
+def test_results_without_any_table_are_no_agreement(folders, tmp_path, capsys):
+    _, published = folders
+    status, said = lines(capsys, (tmp_path / "nothing", published))
+    assert status == 1
+    assert said[-1] == "0 of 0 tables agree (tolerance 0.001), 2 not made"
 
 
 def test_other_columns_and_lists_of_other_lengths(folders, capsys):

@@ -224,4 +224,5 @@ def test_nothing_turns_red(tmp_path):
     run(project, "mypy")
     fast = "not slow and not slurm and not gpu"
     own = f"--ignore=tests/workflow/{Path(__file__).name}"  # the examples are applied already
-    run(project, "pytest", "-q", "-n", "2", "-m", fast, own, f"--basetemp={tmp_path / 'pytest'}")
+    workers = "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"
+    run(project, "pytest", "-q", *workers, "-m", fast, own, f"--basetemp={tmp_path / 'pytest'}")

@@ -656,3 +656,8 @@ def test_digest_is_of_the_sections_that_claims_read(config):
     after = of(merge(config, {"rebased": {"runs": 7}}))
     assert after["rebased_claims"] != before["rebased_claims"]
     assert after["claims"] == before["claims"]
+
+
+def test_a_key_of_recall_is_no_default(config):
+    del config["rebased"]["recall"]["separating"]["log_interval"]
+    assert find_faults(config) == ["rebased.recall.separating.log_interval is missing"]
