@@ -46,7 +46,7 @@ def read_settings(model: type[M], text: str) -> M:
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"argument --settings is no JSON: {error}") from None
+        raise ValueError(f"argument --settings: no JSON: {error}") from None
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
