@@ -12,7 +12,9 @@ import torch
 import yaml
 from project import CONFIG, ROOT, SETTINGS, SMALL, SMOKE, merge
 
+from scb.data.samplers import SAMPLERS
 from scb.faults import find_faults
+from scb.learning.optimizers import KINDS
 from scb.settings import (
     DEFAULTS,
     Doubled,
@@ -27,6 +29,7 @@ from workflow.command_line import require_order
 from workflow.conditions import sweeps, variants
 from workflow.settings import digests, folder_faults
 
+CONVERGENCE = CONFIG["training"]["convergence"]
 COUNTS = [
     "replicates",
     "log_interval",
@@ -105,7 +108,8 @@ INTEGER = "an integer"
 NUMBER = "a finite number"
 YAML = " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
 POSITIVE = "at least 1e-30"
-KINDS = "one of proximal, sgd, raw, vanilla, adam"
+OF_KIND = f"one of {', '.join(KINDS)}"
+DRAWN_BY = f"one of {', '.join(SAMPLERS)}"
 DEVICE = "auto, cpu, cuda or cuda:NUMBER"
 FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
 
@@ -137,7 +141,7 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ("device", "gpu", DEVICE),
         ("device", "cpu; rm -r x", DEVICE),
         ("device", 0, "a string"),
-        ("tasks.sampler", "gauss", "one of dirichlet, balanced"),
+        ("tasks.sampler", "gauss", DRAWN_BY),
         ("tasks.weights", None, "one of uniform, drawn"),
         ("training", 3, "a mapping of settings"),
         ("training.convergence", 3, "a mapping of settings"),
@@ -154,7 +158,7 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ),
         ("training.convergence.boost.rate", math.inf, NUMBER),
         ("training.convergence.boost.rate", "fast", NUMBER),
-        ("training.convergence.optimizers.sgd.kind", "lion", KINDS),
+        ("training.convergence.optimizers.sgd.kind", "lion", OF_KIND),
         ("training.convergence.boost.rate", [0.1, 0.2], NUMBER),
         ("training.convergence.optimizers.proximal.penalty", -1e-5, "at least 0"),
         ("training.convergence.optimizers.proximal.penalty", math.nan, NUMBER),
@@ -180,7 +184,7 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
             499,
             "at least twice stage1_samples.uniform.shortest, 250",
         ),
-        ("sensitivity.sampler", "gauss", "one of dirichlet, balanced"),
+        ("sensitivity.sampler", "gauss", DRAWN_BY),
         ("rebased.rates", 0.01, "a list, as [1, 2]"),
         ("rebased.features", 7, "even"),
         ("rebased.runs", 1, "at least 2"),
@@ -258,13 +262,13 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
             "draw.fig1_convergence.optimizers",
             ["proximal", "lion"],
             "draw.fig1_convergence.optimizers is 'lion'; it must be one of "
-            "training.convergence.optimizers: proximal, sgd, sgd_small, proximal_large",
+            f"training.convergence.optimizers: {', '.join(CONVERGENCE['optimizers'])}",
         ),
         (
             "draw.fig3_signals.section",
             "convergenc",
             "draw.fig3_signals.section is 'convergenc'; it must be one of training: "
-            "convergence, vocabulary_3, vocabulary_10, vocabulary_20, population",
+            f"{', '.join(CONFIG['training'])}",
         ),
     ],
 )
