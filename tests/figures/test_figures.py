@@ -703,7 +703,7 @@ def test_the_process_fails_with_the_fault(tmp_path, monkeypatch) -> None:
         ('{"section": "convergence"}', "optimizers is missing"),
         ('{"section": "convergence", "optimizers": "sgd"}', "it must be a list, as [1, 2]"),
         ('{"section": 3, "optimizers": ["sgd"]}', "section is 3; it must be a string"),
-        ("{", "Invalid JSON"),
+        ("{", "no JSON"),
     ],
 )
 def test_settings_at_fault_are_named_in_one_line(results, tmp_path, settings, fault) -> None:
