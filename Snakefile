@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from workflow.guard import hold
+from workflow.guard import hold, require_places
 from workflow.settings import folder_faults, require_device, require_valid, require_yaml
 from workflow.stopping import hear_sigterm_anywhere
 
@@ -37,6 +37,9 @@ include: "workflow/rules/claims.smk"
 include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/rebased.smk"
 include: "workflow/rules/figures.smk"
+
+
+require_places(workflow.rules, SETTINGS)
 
 
 rule all:

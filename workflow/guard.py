@@ -1,4 +1,4 @@
-"""What Snakemake does not see: results made with other settings, and others who write there.
+"""What Snakemake does not see: results made with other settings, and what else is there.
 
 Snakemake compares settings with those that it remembers, in its own folder. Results that were
 copied, or whose ``.snakemake`` was lost, are remembered by nobody. So what a job says of itself in
@@ -7,10 +7,18 @@ its provenance is compared as well, and the job is run again where it differs.
 
 import fcntl
 import json
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from glob import glob
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+from snakemake.io import regex_from_filepattern
+
+from scb.faults import show
+from scb.settings import Settings
 from workflow.imports import module_files
 
 _held: list[Any] = []
@@ -24,7 +32,13 @@ def hold(results: Path) -> None:
     is the operating system's, so it ends with its process, however that ends.
     """
     results.mkdir(parents=True, exist_ok=True)
-    file = (results / ".lock").open("a+", encoding="utf-8")
+    try:
+        file = (results / ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(
+            f"Bad setting: results is {str(results)!r}; {results}/.lock must be a file that can be "
+            f"written to: {error.strerror}"
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -39,6 +53,48 @@ def hold(results: Path) -> None:
     file.write(str(Path.cwd()))
     file.flush()
     _held.append(file)
+
+
+def require_places(rules: Iterable[Any], settings: Settings) -> None:
+    """Stop with a line for each place that would have to be a file and a folder at once.
+
+    Results and figures may be one folder, or one in the other, as long as no names clash.
+    """
+    writers = {str(file): rule.name for rule in rules for file in rule.products()}
+    faults = dict.fromkeys([*_clashes(writers, settings), *_misplaced(writers, settings)])
+    if faults:
+        raise SystemExit("\n".join(f"Bad setting: {fault}" for fault in faults))
+
+
+def _clashes(writers: Mapping[str, str], settings: Settings) -> Iterator[str]:
+    """Results or figures where a rule writes a file; ``writers`` are rules by patterns of files."""
+    for key, other in permutations(("results", "figures")):
+        wanted, outer = getattr(settings, key), getattr(settings, other)
+        parts = Path(os.path.relpath(os.path.realpath(wanted), os.path.realpath(outer))).parts
+        for count in range(1, len(parts) + 1):
+            place = "/".join((outer, *parts[:count]))
+            for file, rule in writers.items():
+                if re.match(regex_from_filepattern(file), place):
+                    said = f"it must be a folder, and rule {rule} writes the file {place}"
+                    yield f"{key} is {show(wanted)}; {said}"
+
+
+def _misplaced(files: Iterable[str], settings: Settings) -> Iterator[str]:
+    """What is a file, but is to be a folder, or the other way round; a broken link is neither."""
+    folders = {str(folder) for file in files for folder in Path(file).parents}
+    # A wildcard without a constraint would take every file for a folder.
+    constrained = (folder for folder in folders if not re.search(r"\{\w+\}", folder))
+    for patterns, to_be_folder, said in (
+        (constrained, True, "must be a folder, and is none"),
+        (files, False, "must be a file, and is a folder"),
+    ):
+        for pattern in patterns:
+            is_meant = re.compile(regex_from_filepattern(pattern)).match
+            for place in filter(is_meant, glob(re.sub(r"\{[^}]*\}", "*", pattern))):
+                if os.path.isdir(place) != to_be_folder:
+                    inside = Path(place).is_relative_to(settings.figures)
+                    key = "figures" if inside else "results"
+                    yield f"{key} is {show(getattr(settings, key))}; {place} {said}"
 
 
 def made_otherwise(provenance: Path, settings: str) -> bool:

@@ -21,6 +21,13 @@ TEMPLATED = "__use_yte__"
 ROOM = 2**20
 """Bytes to be free on a disk: even a log needs some, and without one no job says what it lacks."""
 
+ROOT = Path(__file__).resolve().parents[1]
+OWN = {
+    *("benchmarks", "docs", "presets", "profiles", "scb", "tests", "workflow"),
+    *(".ci", ".git", ".snakemake", ".venv"),
+}
+"""Folders of the workflow itself, in `ROOT`: no place for results."""
+
 
 def require_yaml(path: Path) -> None:
     """Stop, naming file and line, unless ``path`` holds a YAML mapping.
@@ -58,18 +65,33 @@ def _stop(faults: list[str]) -> NoReturn:
 
 
 def folder_faults(settings: Settings) -> Iterator[str]:
-    """Output folders in which no file can be made, one line each."""
+    """Output folders in which no file can be made, or none should be, one line each."""
     for key in ("results", "figures"):
         wanted = getattr(settings, key)
-        folder = Path(wanted)
-        while not os.path.lexists(folder):
-            folder = folder.parent
-        if not folder.is_dir():
-            yield f"{key} is {show(wanted)}; it must be a folder, and {folder} is none"
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            yield f"{key} is {show(wanted)}; it must be a folder that can be written to"
-        elif shutil.disk_usage(folder).free < ROOM:
-            yield f"{key} is {show(wanted)}; it must be on a disk that is not full"
+        if said := _own(wanted) or unwritable(Path(wanted)):
+            yield f"{key} is {show(wanted)}; {said}"
+
+
+def _own(wanted: str) -> str | None:
+    """What is said of a folder of the workflow itself, whatever links lead there."""
+    path = os.path.relpath(os.path.realpath(wanted), ROOT)
+    if path == ".":
+        return "it must not be the folder of the workflow itself"
+    first = Path(path).parts[0]
+    return f"it must lie outside of {first}, which the workflow needs" if first in OWN else None
+
+
+def unwritable(folder: Path) -> str | None:
+    """What is said of a folder in which no file can be made; it need not be there yet."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"it must be a folder, and {folder} is none"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "it must be a folder that can be written to"
+    if shutil.disk_usage(folder).free < ROOM:
+        return "it must be on a disk that is not full"
+    return None
 
 
 def digests(settings: Settings) -> dict[str, str]:

@@ -3,7 +3,8 @@
 import json
 import shutil
 
-from project import SMOKE
+import pytest
+from project import GATHERING, SMOKE
 
 from workflow.guard import made_otherwise
 
@@ -70,3 +71,81 @@ def test_two_clones_do_not_write_to_one_folder(done, tmp_path):
             first.kill()
     assert second.returncode != 0
     assert f"a call of snakemake in {done.root} writes there now" in second.stdout
+
+
+def told(run):
+    """What is said of settings, in a run that did nothing."""
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert "Execute 1 jobs" not in run.stdout
+    return [line for line in run.stdout.splitlines() if line.startswith("Bad setting: ")]
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted", "rule", "place"),
+    [
+        ("figures", "smoke/results/convergence/boost.parquet/deeper", "boost", "/deeper"),
+        ("results", "{root}/smoke/figures/transfer.pdf", "draw_transfer", ""),
+    ],
+)
+def test_a_folder_where_a_rule_writes_a_file_is_refused(fresh, key, wanted, rule, place):
+    wanted = wanted.format(root=fresh.root)
+    (fresh.root / "folders.yaml").write_text(f"{key}: {wanted}")
+    (line,) = told(fresh.snakemake("--dry-run", settings=(SMOKE, "folders.yaml")))
+    file = wanted.removesuffix(place).removeprefix(f"{fresh.root}/")
+    assert line.startswith(f"Bad setting: {key} is '{wanted[:20]}")
+    assert line.endswith(f"; it must be a folder, and rule {rule} writes the file {file}")
+
+
+@pytest.mark.parametrize("folders", [("smoke", "smoke/convergence"), ("smoke/logs", "smoke")])
+def test_one_folder_in_the_other_is_fine_where_no_names_clash(fresh, folders):
+    (fresh.root / "folders.yaml").write_text("results: {}\nfigures: {}".format(*folders))
+    run = fresh.snakemake("--dry-run", *GATHERING, settings=(SMOKE, "folders.yaml"))
+    assert run.returncode == 0, run.stdout
+
+
+def test_results_and_figures_may_be_one_folder(fresh):
+    (fresh.root / "one.yaml").write_text("results: smoke\nfigures: smoke")
+    figure, settings = "smoke/fig1_convergence.pdf", (SMOKE, "one.yaml")
+    run = fresh.snakemake(figure, settings=settings)
+    assert run.returncode == 0, run.stdout
+    assert fresh.plan(figure, settings=settings) == set()
+
+
+def test_a_folder_that_is_a_file_or_a_broken_link_ends_in_one_line(fresh):
+    (fresh.root / "smoke").mkdir()
+    (fresh.root / "smoke/results").symlink_to("nowhere")
+    (fresh.root / "smoke/figures").touch()
+    assert set(told(fresh.snakemake())) == {
+        f"Bad setting: {key} is 'smoke/{key}'; it must be a folder, and smoke/{key} is none"
+        for key in ("results", "figures")
+    }
+
+
+def test_files_and_folders_in_each_others_place_end_in_one_line_each(fresh):
+    (results := fresh.root / "smoke/results").mkdir(parents=True)
+    (results / "convergence").touch()
+    (results / "logs").symlink_to("nowhere")
+    (results / "benchmarks").mkdir()
+    (results / "benchmarks/vocabulary_3").touch()
+    (results / "notes").touch()
+    (results / "attention/tasks.parquet").mkdir(parents=True)
+    (fresh.root / "smoke/figures/fig1_convergence.pdf").mkdir(parents=True)
+    of_results = "Bad setting: results is 'smoke/results'; smoke/results"
+    assert set(told(fresh.snakemake())) == {
+        f"{of_results}/convergence must be a folder, and is none",
+        f"{of_results}/logs must be a folder, and is none",
+        f"{of_results}/benchmarks/vocabulary_3 must be a folder, and is none",
+        f"{of_results}/attention/tasks.parquet must be a file, and is a folder",
+        "Bad setting: figures is 'smoke/figures'; smoke/figures/fig1_convergence.pdf must be a "
+        "file, and is a folder",
+    }
+
+
+def test_a_lock_that_cannot_be_written_ends_in_one_line(fresh):
+    (fresh.root / "smoke/results/.lock").mkdir(parents=True)
+    (line,) = told(fresh.snakemake("smoke/results/convergence/tasks.parquet"))
+    assert line == (
+        "Bad setting: results is 'smoke/results'; smoke/results/.lock must be a file that can be "
+        "written to: Is a directory"
+    )

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shutil
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -27,7 +28,7 @@ from scb.settings import (
 )
 from workflow.command_line import require_order
 from workflow.conditions import sweeps, variants
-from workflow.settings import digests, folder_faults
+from workflow.settings import OWN, digests, folder_faults
 
 CONVERGENCE = CONFIG["training"]["convergence"]
 COUNTS = [
@@ -416,6 +417,44 @@ def test_folder_that_cannot_be_written(config, tmp_path, monkeypatch):
     ]
     settings = Settings.model_validate(put(config, "figures", "open/figures"))
     assert list(folder_faults(settings)) == []
+
+
+def test_every_folder_of_the_sources_is_known():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
+    folders = {path.split("/")[0] for path in listed.split() if "/" in path}
+    assert folders <= OWN
+
+
+@pytest.mark.parametrize("key", ["results", "figures"])
+@pytest.mark.parametrize("folder", sorted(name for name in OWN if name[0] != "."))
+@pytest.mark.parametrize("deeper", ["", "/deeper"])
+def test_folder_of_the_workflow_itself(config, monkeypatch, key, folder, deeper):
+    monkeypatch.chdir(ROOT)
+    settings = Settings.model_validate(put(config, key, folder + deeper))
+    assert list(folder_faults(settings)) == [
+        f"{key} is '{folder}{deeper}'; it must lie outside of {folder}, which the workflow needs"
+    ]
+
+
+def test_folder_of_the_workflow_itself_by_another_name(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("workflow.settings.ROOT", tmp_path.resolve())
+    (tmp_path / "hidden").symlink_to(".snakemake")
+    (tmp_path / "here").symlink_to(".")
+    (tmp_path / "circle").symlink_to("circle")
+    for wanted, said in {
+        "hidden": "it must lie outside of .snakemake, which the workflow needs",
+        str(tmp_path): "it must not be the folder of the workflow itself",
+        "here": "it must not be the folder of the workflow itself",
+        "here/scb/x": "it must lie outside of scb, which the workflow needs",
+        "circle": "it must be a folder, and circle is none",
+    }.items():
+        settings = Settings.model_validate(put(config, "figures", wanted))
+        (line,) = folder_faults(settings)
+        assert line.endswith(f"; {said}")
+    for wanted in ("scb_results", "out/scb", "here/out", str(tmp_path.parent)):
+        settings = Settings.model_validate(put(config, "figures", wanted))
+        assert list(folder_faults(settings)) == []
 
 
 def told_of(run, what):
