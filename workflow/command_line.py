@@ -1,4 +1,4 @@
-"""Snakemake's command line, read before Snakemake misreads it.
+"""Snakemake's command line and its own folders, looked at before Snakemake trips over them.
 
 Options for settings take all words that follow, and Snakemake reads them before the Snakefile:
 what it cannot make sense of ends in a traceback. `profiles/default` calls this still earlier.
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from snakemake.common import get_appdirs
 
-from workflow.settings import require_yaml
+from workflow.settings import require_yaml, unwritable
 
 FILES = ("--configfile", "--configfiles")
 SETTINGS = ("--config", "-C")
@@ -43,6 +44,14 @@ def require_order(words: Sequence[str]) -> None:
             f"Bad command line: {taken[0]} would be read as a setting; targets come first: "
             f"snakemake {shlex.join([*taken, *rest])}"
         )
+
+
+def require_own_folders() -> None:
+    """Stop with one line if Snakemake cannot keep there what it keeps for itself."""
+    cache = get_appdirs().user_cache_dir
+    for folder, remedy in ((".snakemake", ""), (cache, " (XDG_CACHE_HOME names another)")):
+        if said := unwritable(Path(folder)):
+            raise SystemExit(f"Bad folder: {folder} is Snakemake's own; {said}{remedy}")
 
 
 def _is_target(path: Path) -> bool:

@@ -490,6 +490,19 @@ def test_a_gpu_that_is_not_here_hinders_nothing_else(fresh):
         assert run.returncode == 0, run.stdout
 
 
+@pytest.mark.parametrize("name", [".snakemake", "cache"])
+def test_a_folder_that_snakemake_cannot_use_ends_in_one_line(fresh, monkeypatch, name):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(fresh.root / "cache"))
+    (fresh.root / name).touch()
+    (line,) = told_of(fresh.snakemake("--dry-run"), "folder")
+    folder = f"{fresh.root}/cache" if name == "cache" else name
+    assert re.fullmatch(
+        rf"Bad folder: {folder}.* is Snakemake's own; it must be a folder, and {folder} is none"
+        + (r" \(XDG_CACHE_HOME names another\)" if name == "cache" else ""),
+        line,
+    )
+
+
 def test_no_text_of_the_settings_is_run(fresh):
     with (fresh.root / "config.yaml").open("a") as config:
         config.write("""__use_yte__: true\nsed: '?open("pwned", "w") and 0'\n""")
