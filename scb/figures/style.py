@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import seaborn as sns
 from matplotlib.artist import Artist
@@ -24,6 +25,7 @@ from scb.store.files import replacing
 WIDTH = 7.0
 """Inches: both columns of a two-column page."""
 
+matplotlib.rcdefaults()  # whatever a matplotlibrc says
 sns.set_theme(
     context="paper",
     style="ticks",
@@ -32,6 +34,7 @@ sns.set_theme(
         "axes.linewidth": 0.6,
         "axes.titlesize": 8,
         "figure.dpi": 200,
+        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: others are on some machines
         "font.size": 7,
         "legend.fontsize": 7,
         "legend.frameon": False,

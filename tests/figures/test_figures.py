@@ -1,6 +1,7 @@
 """Figures, drawn from synthetic tables that hold every case a run can end in."""
 
 import json
+import os
 import pkgutil
 import runpy
 import subprocess
@@ -507,6 +508,35 @@ def test_bytes_do_not_depend_on_the_run(results: Path, drawn: Path, name: str) -
     for kind in (".pdf", ".png"):
         first = (drawn / again.name).with_suffix(kind).read_bytes()
         assert again.with_suffix(kind).read_bytes() == first
+
+
+def hostile_style() -> str:
+    """A matplotlibrc with another value for all that is true, false or a number, and fonts."""
+    lines = ["font.sans-serif: DejaVu Serif", "mathtext.fontset: cm", "savefig.bbox: tight"]
+    for key, value in matplotlib.rcParamsDefault.items():
+        if isinstance(value, bool) and key != "text.usetex":
+            lines.append(f"{key}: {not value}")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            lines.append(f"{key}: {2 * value + 1}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("variable", ["", "MATPLOTLIBRC", "MPLCONFIGDIR"])
+def test_bytes_do_not_depend_on_a_matplotlibrc(results, drawn, tmp_path, variable) -> None:
+    # In the folder, or named; as a folder of matplotlib's own it is one that cannot be used.
+    (file := tmp_path / "matplotlibrc").write_text(hostile_style())
+    name, output = "fig1_convergence", tmp_path / "drawn/fig1_convergence.pdf"
+    output.parent.mkdir()
+    command = [sys.executable, "-m", f"scb.figures.{name}", *options(name, results)]
+    subprocess.run(
+        [*command, "--output", str(output)],
+        check=True,
+        cwd=output.parent if variable else tmp_path,
+        env=os.environ | ({variable: str(file)} if variable else {}),
+    )
+    for kind in (".pdf", ".png"):
+        first = (drawn / output.name).with_suffix(kind).read_bytes()
+        assert output.with_suffix(kind).read_bytes() == first
 
 
 @pytest.mark.parametrize("name", OWN)
