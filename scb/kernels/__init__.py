@@ -3,9 +3,13 @@
 `kernel_for` is the one place that chooses between them; `protocol` is what they promise.
 """
 
+import os
 from importlib.util import find_spec
 
 from torch import Tensor
+
+# Threads are ours: Numba needs none of its own, and ends in a traceback at a number that is none.
+os.environ["NUMBA_NUM_THREADS"] = "1"
 
 from scb.kernels import cpu, reference
 from scb.kernels.protocol import Kernel

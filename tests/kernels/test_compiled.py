@@ -69,6 +69,17 @@ def test_nothing_is_kept_where_nothing_can_be(clone):
     assert line.startswith(f"scb: compiled kernels cannot be kept in {clone / 'file'} (")
 
 
+def test_numbers_of_threads_in_the_environment_change_nothing(clone):
+    cache = {"NUMBA_CACHE_DIR": str(compiled.folder().parent)}
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    expected, _ = drawn(clone, **cache)
+    for number in ("0", "-1", "abc", "9" * 20):
+        found, said = drawn(clone, **cache, **dict.fromkeys(names, number))
+        assert found == expected
+        assert len(said.splitlines()) <= 2  # libgomp's, of a number that is none
+        assert "Traceback" not in said
+
+
 def test_all_that_a_kernel_imports_is_in_the_digest():
     import ast
 
