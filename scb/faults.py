@@ -47,6 +47,8 @@ def read_settings(model: type[M], text: str) -> M:
         given = json.loads(text)
     except ValueError as error:
         raise ValueError(f"argument --settings: no JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"argument --settings: it is {show(given)}; it must be a mapping")
     try:
         return model.model_validate_json(text)
     except ValidationError as error:

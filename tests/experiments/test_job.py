@@ -69,9 +69,10 @@ def test_help_names_every_setting_and_file(declared, capsys):
     [
         ("", "JSON"),
         ("{", "JSON"),
-        ("[1]", "a mapping"),
-        ('"seed"', "a mapping"),
-        ("null", "a mapping"),
+        ("[1]", "it is [1]; it must be a mapping"),
+        ("3", "it is 3; it must be a mapping"),
+        ('"seed"', "it is 'seed'; it must be a mapping"),
+        ("null", "it is None; it must be a mapping"),
         ("{}", "is missing"),
         ('{"no_such_setting": 1}', "no_such_setting"),
         ('{"seed": NaN}', "seed|is missing"),
