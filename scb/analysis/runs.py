@@ -54,7 +54,7 @@ class Run:
         Raises
         ------
         TableError
-            If a table cannot be read, or if the tables' replicates differ.
+            If a table cannot be read or has a row twice, or if the tables' replicates differ.
         ValueError
             If they are of another seed or of other tasks.
         """
@@ -63,6 +63,8 @@ class Run:
         for path, frame in zip(paths, frames, strict=True):
             if set(frame["replicate"]) != set(frames[0]["replicate"]) or frame.empty:
                 raise TableError(f"{path}: its replicates are not those of {paths[0]}")
+            if frame.duplicated(["optimizer", "replicate", "step"]).any():
+                raise TableError(f"{path}: some of its rows are there twice")
         frame = pd.concat(frames, ignore_index=True)
         for prefix in ("", "normalised_"):
             if (loss := f"{prefix}test_loss") in frame:

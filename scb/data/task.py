@@ -280,9 +280,19 @@ class Task:
 
     @classmethod
     def load(cls, path: Path) -> "Task":
-        """Read what `save` wrote; always with a replicate dimension."""
-        frame = tables.read(path, TASKS).sort_values(["replicate", "state"])
-        states, length = int(frame["states"].iloc[0]), int(frame["length"].iloc[0])
+        """Read what `save` wrote; always with a replicate dimension.
+
+        Raises
+        ------
+        TableError
+            If a row is missing or there twice, or the tasks are of several sizes.
+        """
+        keys = ["replicate", "state"]
+        frame = tables.read(path, TASKS).sort_values(keys)
+        tables.require_grid(path, frame[keys])
+        states, length = frame["state"].nunique(), int(frame["length"].iloc[0])
+        if (frame["states"] != states).any() or (frame["length"] != length).any():
+            raise tables.TableError(f"{path}: its tasks are of several sizes")
 
         def columns(name: str) -> Tensor:
             stacked = np.stack(frame[name].to_list())  # (R N, ...)

@@ -31,7 +31,13 @@ def compare(
     names, specs = zip(*sorted(settings.optimizers.items()), strict=True)
     # The state may hold more replicates than are asked for.
     _, first, value, columns = state_tables.read(state)
-    few = slice(len(task.seeds))
+    replicates, shapes = len(task.seeds), (value.shape[2:], columns.shape[2:])
+    wanted = (task.states, task.states), (task.states, task.length)
+    if value.shape[1] < replicates or shapes != wanted:
+        raise tables.TableError(f"{state}: its V and A are of other sizes than {tasks}")
+    if first > settings.steps:
+        raise tables.TableError(f"{state}: it is of step {first}, and steps is {settings.steps}")
+    few = slice(replicates)
     model = branch(task, value[0, few].to(device), columns[0, few].to(device), specs)
     log = Curves(task, names, "train", settings.log_interval, settings.steps)
     train(

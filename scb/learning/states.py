@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -49,22 +49,23 @@ def read(path: Path) -> tuple[list[str], int, Tensor, Tensor]:
     Raises
     ------
     TableError
-        If a row is missing or there twice, or the rows are of several steps.
+        If a row is missing or there twice, or the rows are of several steps or lengths.
     """
     keys = ["optimizer", "replicate", "state"]
     # Lists of floats: objects in a data frame.
     table = tables.read_arrow(path, STATES).sort_by([(key, "ascending") for key in keys])
-    index = [table[key].to_pandas() for key in keys]
-    names, replicates, states = (column.drop_duplicates().tolist() for column in index)
-    expected = pd.MultiIndex.from_product([names, range(len(replicates)), range(len(states))])
-    if not expected.equals(pd.MultiIndex.from_arrays(index)):
-        raise tables.TableError(f"{path}: rows of some optimizer, replicate or state are not there")
+    index = table.select(keys).to_pandas()
+    tables.require_grid(path, index)
+    shape = tuple(index.nunique())  # (G, R, N)
     (step, *others) = table["step"].unique().to_pylist()
     if others:
         raise tables.TableError(f"{path}: its rows are of steps {sorted([step, *others])}")
 
     def rows(name: str) -> Tensor:
+        (length, *others) = pc.unique(pc.list_value_length(table[name])).to_pylist()
+        if others:
+            raise tables.TableError(f"{path}: {name} is of lengths {sorted([length, *others])}")
         flat = table[name].combine_chunks().flatten().to_numpy().copy()
-        return torch.from_numpy(flat).view(len(names), len(replicates), len(states), -1)
+        return torch.from_numpy(flat).view(*shape, length)
 
-    return names, step, rows("value").mT, rows("attention")
+    return index["optimizer"].unique().tolist(), step, rows("value").mT, rows("attention")

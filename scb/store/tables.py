@@ -148,6 +148,30 @@ def read_arrow(path: Path, schema: Schema) -> pa.Table:
     return table.select(columns.names)
 
 
+def require_grid(path: Path, index: pd.DataFrame) -> None:
+    """Refuse rows unless each combination of what ``index`` holds is there, once.
+
+    Parameters
+    ----------
+    path : Path
+        Named in the fault.
+    index : DataFrame
+        What tells the rows apart: names, or numbers from 0.
+
+    Raises
+    ------
+    TableError
+    """
+    levels = [
+        range(column.nunique()) if pd.api.types.is_integer_dtype(column) else column.unique()
+        for _, column in index.items()
+    ]
+    wanted = pd.MultiIndex.from_product(levels).sort_values()
+    if index.empty or not wanted.equals(pd.MultiIndex.from_frame(index).sort_values()):
+        names = " or ".join(index.columns)
+        raise TableError(f"{path}: rows of some {names} are missing, or there twice")
+
+
 def setting(path: Path) -> dict[str, Any]:
     """The setting that `write` stored with the table.
 

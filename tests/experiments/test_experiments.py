@@ -4,11 +4,15 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 
 from scb import Task
+from scb.analysis.runs import Run
 from scb.data.stream import Stream
+from scb.data.tables import TASKS
 from scb.experiments import attention as attention_job
 from scb.experiments import boost, check, optimizers, sensitivity, simulate, tasks
 from scb.learning import states
@@ -16,7 +20,7 @@ from scb.learning.algorithm import train
 from scb.learning.metrics import METRICS, AttentionStatistics, measure
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.learning.tables import CURVES
+from scb.learning.tables import CURVES, STATES
 from scb.settings import (
     Attending,
     Boost,
@@ -369,6 +373,92 @@ def test_bad_input_ends_in_one_line(folder, call, name, tasks_of, fault):
     assert fault in message
     assert len(message.splitlines()) == 1
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("sizes", "step", "fault"),
+    [
+        ((3, 4, 40), 12, "its V and A are of other sizes than {folder}/tasks.parquet"),
+        ((3, 3, 41), 12, "its V and A are of other sizes than {folder}/tasks.parquet"),
+        ((2, 3, 40), 12, "its V and A are of other sizes than {folder}/tasks.parquet"),
+        ((3, 3, 40), 31, "it is of step 31, and steps is 30"),
+    ],
+)
+def test_a_state_of_other_tasks_ends_in_one_line(folder, call, sizes, step, fault):
+    replicates, count, _ = sizes
+    value, columns = torch.zeros(1, replicates, count, count), torch.zeros(1, *sizes)
+    states.write(folder / "foreign.parquet", ["boost"], step, value, columns, {})
+    files = {"tasks": "tasks", "state": "foreign", "curves": "none"}
+    with pytest.raises(SystemExit) as failed:
+        call(optimizers.compare, Comparison.of(SECTION), folder, **files)
+    assert failed.value.code.endswith(f"{folder}/foreign.parquet: {fault.format(folder=folder)}")
+    assert not (folder / "none.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "read", "keys"),
+    [
+        ("tasks", TASKS, Task.load, "replicate or state"),
+        ("boost_state", STATES, states.read, "optimizer or replicate or state"),
+    ],
+)
+@pytest.mark.parametrize("fault", ["missing", "twice", "none", "first"])
+def test_rows_missing_or_there_twice_are_refused(folder, tmp_path, name, schema, read, keys, fault):
+    whole = tables.read_arrow(folder / f"{name}.parquet", schema)
+    changed = {
+        "missing": pa.concat_tables([whole.slice(0, 1), whole.slice(2)]),
+        "twice": pa.concat_tables([whole, whole.slice(1, 1)]),
+        "none": whole.slice(0, 0),
+        "first": whole.filter(pc.not_equal(whole["replicate"], 0)),
+    }[fault]
+    # As a program of one's own would write it: in itself the file is sound.
+    tables.write(changed, tmp_path / "changed.parquet", schema, {})
+    with pytest.raises(tables.TableError, match=r"changed\.parquet: ") as refused:
+        read(tmp_path / "changed.parquet")
+    assert str(refused.value).endswith(f"rows of some {keys} are missing, or there twice")
+
+
+def test_rows_of_curves_missing_or_there_twice_are_refused(folder, tmp_path):
+    whole = tables.read_arrow(folder / "boost.parquet", CURVES)
+    path = tmp_path / "changed.parquet"
+    tables.write(pa.concat_tables([whole, whole.slice(1, 1)]), path, CURVES, {})
+    with pytest.raises(tables.TableError, match=r"changed\.parquet: some .* there twice"):
+        Run.read(path)
+    tables.write(pa.concat_tables([whole.slice(0, 1), whole.slice(2)]), path, CURVES, {})
+    with pytest.raises(tables.TableError, match=r"changed\.parquet: .* missing before divergence"):
+        Run.read(path).values("boost", "value_signal", [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "read", "column", "values", "fault"),
+    [
+        ("tasks", TASKS, Task.load, "states", [2] + [3] * 8, "its tasks are of several sizes"),
+        ("tasks", TASKS, Task.load, "length", [41] + [40] * 8, "its tasks are of several sizes"),
+        (
+            "boost_state",
+            STATES,
+            states.read,
+            "step",
+            [11] + [12] * 8,
+            "its rows are of steps [11, 12]",
+        ),
+        (
+            *("boost_state", STATES, states.read),
+            *("value", [[0.5]] + [[0.5, 0.25, 0.25]] * 8, "value is of lengths [1, 3]"),
+        ),
+    ],
+)
+def test_rows_of_several_sizes_are_refused(
+    folder, tmp_path, name, schema, read, column, values, fault
+):
+    whole = tables.read_arrow(folder / f"{name}.parquet", schema)
+    place = whole.column_names.index(column)
+    field = whole.schema.field(column)
+    changed = whole.set_column(place, field, pa.array(values, field.type))
+    tables.write(changed, tmp_path / "changed.parquet", schema, {})
+    with pytest.raises(tables.TableError) as refused:
+        read(tmp_path / "changed.parquet")
+    assert str(refused.value) == f"{tmp_path}/changed.parquet: {fault}"
 
 
 # The first two are more than any machine can address; the third is what a GPU raises.
