@@ -16,6 +16,8 @@ from zipfile import ZipFile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from project import ROOT, Project
 
 from scb.experiments.job import describe, resolve_device
@@ -214,7 +216,12 @@ rule verdicts:
         curves=rules.boost.output.curves.format(section="convergence"),
     output:
         table="<results>/verdicts.parquet",
-        text=report("<results>/verdicts.md", category="Claims", labels={"table": "Verdicts"}),
+        text=report(
+            "<results>/verdicts.md",
+            category="Claims",
+            caption="hostile.rst",
+            labels={"table": "Verdicts", "settings": "<script>"},
+        ),
         short=report("<results>/short.parquet", category="Appendix"),
     shell:
         "cp verdicts.md {output.text:q}; cp short.parquet {output.short:q}; touch {output.table:q}"
@@ -235,12 +242,17 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
     (done.root / "verdicts.md").write_text(
         "# Judged\n\n## Verdicts\n\n| id | figure |\n|---|---|\n"
         "| C1 | [figure 1](../figures/fig1_convergence.png) |\n"
+        "| C2 | <script>alert(2)</script> |\n\n<script>alert(3)</script>\n"
     )
+    (done.root / "hostile.rst").write_text("A caption. <script>alert(4)</script>\n")
     pq.write_table(pa.table({"a<b": [0.123456, None]}), done.root / "short.parquet")
     run = done.snakemake()
     assert run.returncode == 0, run.stdout
     tampered = done.root / "smoke/results/convergence/tasks.parquet"
     pq.write_table(pq.read_table(tampered), tampered, compression="none")
+    distrusted = done.root / "smoke/results/convergence/boost.provenance.json"
+    record = json.loads(distrusted.read_text())
+    distrusted.write_text(json.dumps(record | {"git": {"fault": "fatal: <dubious>"}}))
     html = (report := Report(done, done.root / "report.zip")).html
     headings = re.findall("<h2>(.*?)</h2>", html)
     assert headings[0] == "Claims"
@@ -253,6 +265,9 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
     assert "<tr><td>0.1235</td></tr><tr><td></td></tr>" in html
     assert "smoke/results/verdicts.parquet" in report.files
     assert report.section("provenance").count('class="differs"') == 1
+    assert "<td>fatal: &lt;dubious&gt;</td>" in report.section("provenance")
+    for number in (2, 3, 4):
+        assert html.count(f"&lt;script&gt;alert({number})&lt;/script&gt;") == 1
 
 
 def test_path_must_be_an_archive(smoke, tmp_path):
@@ -261,6 +276,85 @@ def test_path_must_be_an_archive(smoke, tmp_path):
     assert run.returncode != 0
     assert f"--report-page-path is {path}: it must end in .zip" in run.stdout
     assert not path.exists()
+
+
+@pytest.fixture(scope="module")
+def plugin():
+    """The module that writes the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "workflow/report")
+        yield importlib.import_module("snakemake_report_plugin_page")
+
+
+class Tags(HTMLParser):
+    """Tags and attributes of a text, which must hold no comment."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found |= {tag, *(name for name, _ in attrs)}
+
+    def handle_comment(self, data):
+        raise AssertionError(data)
+
+
+WRITTEN = st.sampled_from(
+    [
+        *(
+            "<script>",
+            "</script>",
+            "<b onclick=x>",
+            "<!--",
+            "-->",
+            "<!-- claims: begin -->",
+            "&lt;",
+        ),
+        *(
+            "<img src=x onerror=y>",
+            "<?php",
+            "<![CDATA[",
+            "<a\nhref=x>",
+            "[x](javascript:y)",
+            "<x@y>",
+        ),
+        *(
+            "| a | b |\n|---|---|\n| ",
+            " | ",
+            "\n",
+            "\n\n",
+            "# ",
+            "- ",
+            "> ",
+            "1. ",
+            "    ",
+            "`",
+            "```",
+        ),
+        *("*", "**", "word", "[x](y)", "---", "\\", "\0"),
+    ]
+)
+MARKDOWN = {
+    *("h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "href", "code", "class", "pre", "em", "strong"),
+    *("ul", "ol", "li", "start", "hr", "br", "blockquote", "table", "thead", "tbody"),
+    *("tr", "th", "td"),
+}
+
+
+@given(st.lists(WRITTEN, max_size=12).map("".join))
+def test_nothing_written_in_markdown_becomes_html(plugin, tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "hostile.md"
+    path.write_text(text, encoding="utf-8")
+    html = str(plugin._markdown(path, set()))
+    assert Tags(html).found <= MARKDOWN
+    assert "javascript:" not in re.sub(">[^<]*<", "><", html)
+
+
+def test_marks_around_claims_are_not_shown(report):
+    assert "claims: begin" not in report.html
+    assert "claims: end" not in report.html
 
 
 PROBE = """<script>
@@ -284,11 +378,9 @@ def test_a_browser_shows_every_figure(report, figures, tmp_path):
     assert int(width) <= 1200  # wide tables scroll by themselves
 
 
-def test_the_smallest_tables_go_into_the_archive_while_there_is_room(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "workflow/report")
-    page = importlib.import_module("snakemake_report_plugin_page")
-    monkeypatch.setattr(page, "ROOM", 18)
+def test_the_smallest_tables_go_into_the_archive_while_there_is_room(tmp_path, monkeypatch, plugin):
+    monkeypatch.setattr(plugin, "ROOM", 18)
     paths = [tmp_path / name for name in "abcd"]
     for path, size in zip(paths, (10, 7, 4, 6), strict=True):
         path.write_bytes(b"x" * size)
-    assert [path.name for path in page._fit(paths)] == ["c", "d", "b"]
+    assert [path.name for path in plugin._fit(paths)] == ["c", "d", "b"]

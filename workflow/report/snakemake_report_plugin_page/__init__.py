@@ -33,6 +33,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_report_plugins.reporter import ReporterBase
 from snakemake_interface_report_plugins.settings import ReportSettingsBase
 
+from scb.claims.markdown import BEGIN, END
 from scb.store import tables
 
 FIRST = "Claims"
@@ -202,9 +203,13 @@ def _content(path: Path, anchors: Set[str]) -> Markup:
 
 
 def _markdown(path: Path, anchors: Set[str]) -> Markup:
-    """Markdown below the page's own headings, its links to other results within the page."""
-    parser = MarkdownIt("commonmark").enable("table")
-    tokens = parser.parse(path.read_text(encoding="utf-8"))
+    """Markdown below the page's own headings, its links to other results within the page.
+
+    HTML in it is text like any other; the marks around the claims are for the README.
+    """
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    text = path.read_text(encoding="utf-8")
+    tokens = parser.parse(text.replace(BEGIN, "").replace(END, ""))
     if tokens and tokens[0].tag == "h1":
         tokens = tokens[3:]  # the page has a title for it
     for token in tokens:
