@@ -1,10 +1,10 @@
 """Show in the repository what the pipeline wrote: ``python -m workflow.gallery [--check]``.
 
-Copies the figures and the tables of claims into docs/gallery, and puts the verdicts between
-their markers in the README. Results themselves are not tracked. What has not been made (the second
-paper and the extensions are no part of ``all``) is left as it was; its claims are written from the
-gallery's own table, so that their text is never older than the code. With ``--check`` nothing is
-written: it tells what is out of date.
+Copies the figures and the tables of claims, with their provenance, into docs/gallery, and puts the
+verdicts between their markers in the README. Results themselves are not tracked. What has not been
+made (the second paper and the extensions are no part of ``all``) is left as it was; its claims are
+written from the gallery's own table, so that their text is never older than the code. With
+``--check`` nothing is written: it tells what is out of date.
 """
 
 import argparse
@@ -49,6 +49,8 @@ def refresh(root: Path, results: Path, figures: Path) -> None:
     gallery.mkdir(parents=True, exist_ok=True)
     for name, path in made.items():
         shutil.copyfile(path, gallery / f"{name}.parquet")
+        if (record := results / f"{name}.provenance.json").exists():  # for `make verify`
+            shutil.copyfile(record, gallery / record.name)
     for name, claims in judged.items():
         (gallery / f"{name}.md").write_text(render(claims, ".", JUDGED[name]), encoding="utf-8")
     for figure in sorted(figures.glob("*.png")):

@@ -147,7 +147,7 @@ def processor() -> dict[str, Any]:
     """What decides the last digits of floats: the kind of CPU, and what uses its features."""
     found: dict[str, Any] = {"machine": platform.machine(), "features": _features()}
     if llvm := sys.modules.get("llvmlite.binding"):  # what Numba compiles for
-        found["numba_target"] = llvm.get_host_cpu_name()
+        found["numba_target"] = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
     if torch := sys.modules.get("torch"):
         found["torch_capability"] = torch.backends.cpu.get_cpu_capability()
     if numpy := sys.modules.get("numpy"):

@@ -20,6 +20,7 @@ def root(tmp_path):
     """A repository with results of one claim and one figure."""
     claim = Claim("C1", "All is one.", "fig1_convergence", [Part("x", Rule(above=0), median([1]))])
     tables.write(judge([claim]), tmp_path / "results/claims.parquet", CLAIMS, {})
+    (tmp_path / "results/claims.provenance.json").write_text("{}")
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/fig1_convergence.png").write_bytes(b"ink")
     (tmp_path / "README.md").write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
@@ -36,6 +37,7 @@ def test_gallery_and_readme_show_the_claims(root):
         assert readme.startswith("Before.\n\n<!--")
         assert readme.endswith("-->\n\nAfter.\n")
         assert (gallery / "claims.md").read_text() == render(claims, ".")
+        assert (gallery / "claims.provenance.json").read_text() == "{}"
         assert (gallery / "fig1_convergence.png").read_bytes() == b"ink"
 
 
