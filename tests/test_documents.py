@@ -54,6 +54,15 @@ def test_named_tests_exist(document):
         assert f"def {name}(" in tests, name
 
 
+def test_all_that_a_run_survives_has_a_test():
+    text = (ROOT / "docs/reliability.md").read_text()
+    header, _, *rows = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
+    assert header.split("|")[-1].strip() == "the test"
+    assert len(rows) > 30
+    for row in rows:
+        assert re.search(r"`(test_\w+|tests/[\w/]+\.py|make [\w-]+)`", row.split("|")[-1]), row
+
+
 def _is_module(parts: list[str]) -> bool:
     path = ROOT.joinpath(*parts)
     return path.is_dir() or path.with_suffix(".py").exists()
