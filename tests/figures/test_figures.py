@@ -739,6 +739,7 @@ def test_the_process_fails_with_the_fault(tmp_path, monkeypatch) -> None:
         ('{"section": "convergence", "optimizers": "sgd"}', "it must be a list, as [1, 2]"),
         ('{"section": 3, "optimizers": ["sgd"]}', "section is 3; it must be a string"),
         ("{", "no JSON"),
+        (json.dumps({"x" * 1000: 1}), "xxx"),
     ],
 )
 def test_settings_at_fault_are_named_in_one_line(results, tmp_path, settings, fault) -> None:
@@ -746,6 +747,7 @@ def test_settings_at_fault_are_named_in_one_line(results, tmp_path, settings, fa
     arguments = ["--settings", settings, *files, f"--output={tmp_path}/fig3.pdf"]
     (line,) = fault_of("fig3_signals", arguments).splitlines()
     assert "argument --settings: " in line
+    assert len(line) < 300
     assert fault in line
 
 
