@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from scb.faults import find_faults
+from scb.faults import find_faults, one_line
 from scb.settings import Comparison, Stage1, Tasks, Training
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _train(command: "_Parser", options: Namespace) -> int:
     try:
         train(options)
     except (ValueError, OSError) as error:
-        print(f"{command.prog}: {error}", file=sys.stderr)
+        print(one_line(f"{command.prog}: {error}"), file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
         from scb.experiments.job import is_lack_of_memory
@@ -206,7 +206,7 @@ def _name_outputs_in(folder: Path, record: Path) -> None:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong on one line, without the usage."""
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, one_line(f"{self.prog}: {message}") + "\n")
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:

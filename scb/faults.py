@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -22,13 +22,34 @@ FILLED_SECTIONS = {"training", "simulation", "check", "attention", "transfer"} |
 """Where it may."""
 
 
+LONGEST = 280
+"""Characters of a line."""
+
+MOST = 20
+"""Faults that are shown at once."""
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """The text without control characters, and without its middle where that is too much."""
+    escaped = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    if len(escaped) <= longest:
+        return escaped
+    end = longest // 3
+    return f"{escaped[: longest - end - 3]}...{escaped[-end:]}"
+
+
+def listed(faults: Sequence[str]) -> list[str]:
+    """The first faults, and how many more there are."""
+    more = len(faults) - MOST
+    return [*faults[:MOST], *([f"and {more} more"] if more > 0 else [])]
+
+
 def find_faults(config: Mapping[str, Any], model: type[Model] = Settings) -> list[str]:
     """Faults of the settings, one line each; empty if there are none."""
     try:
         model.model_validate(config)
     except ValidationError as error:
-        lines = [line for one in error.errors() for line in _explain(one, config, model)]
-        return sorted(dict.fromkeys(lines))
+        return _lines(error, config, model)
     return []
 
 
@@ -52,8 +73,14 @@ def read_settings(model: type[M], text: str) -> M:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        lines = (line for one in error.errors() for line in _explain(one, given, model))
-        raise ValueError(f"argument --settings: {'; '.join(lines)}") from None
+        faults = "; ".join(listed(_lines(error, given, model)))
+        raise ValueError(one_line(f"argument --settings: {faults}")) from None
+
+
+def _lines(error: ValidationError, config: Any, model: type[Model]) -> list[str]:
+    """All faults, each once, in the order of their keys."""
+    lines = (line for one in error.errors() for line in _explain(one, config, model))
+    return sorted(dict.fromkeys(map(one_line, lines)))
 
 
 _TYPES = {
@@ -80,7 +107,7 @@ _BOUNDS = {
 def _explain(error: ErrorDetails, config: Mapping[str, Any], model: type[Model]) -> Iterator[str]:
     """The lines of one error of pydantic's."""
     path, known, given = _place(error["loc"], config, model)
-    key, value, rule = ".".join(path), error["input"], error["type"]
+    key, value, rule = dotted(path), error["input"], error["type"]
     if len(path) > 1 and path[0] in FILLED_SECTIONS and path[-1] in FILLED and not given:
         return  # of a default, which is told once
     context = error.get("ctx", {})
@@ -168,9 +195,17 @@ def _instead(name: str, known: list[str]) -> str:
     )
 
 
+def dotted(path: Iterable[object]) -> str:
+    """A key as it is named in faults."""
+    return one_line(".".join(map(str, path)), 100)
+
+
 def show(value: Any) -> str:
     """The value on one line, short, with strings in quotes."""
-    text = repr(value) if not isinstance(value, Mapping | Model) else "a mapping"
+    try:
+        text = repr(value) if not isinstance(value, Mapping | Model) else "a mapping"
+    except ValueError:  # an integer of more than 4,300 digits, or a list of one
+        text = "out of range"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -182,4 +217,4 @@ def _hint(value: Any, wanted: str) -> str:
         float(value)
     except ValueError:
         return ""
-    return " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
+    return " (YAML's numbers have no quotes, and a point and a sign in 1.0e-3 and 1.0e+3)"

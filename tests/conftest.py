@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ if not torch.cuda.is_available():  # read when Triton is first imported
 from scb import Task
 from scb.data.seeds import derive
 from scb.data.stream import Stream
+from scb.store.tables import Schema
 
 torch.set_num_threads(1)
 
@@ -66,6 +69,31 @@ def call():
         job.main(argv)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def diverge():
+    """A table in which runs diverged: ``diverge(frame, schema, ["replicate"], "step", share)``.
+
+    That ``share`` of them did so, each from a row of its own on, and grew large before; all did so
+    from their first row on where the share is 1.
+    """
+
+    def diverge(
+        frame: pd.DataFrame, schema: Schema, run: list[str], by: str, share: float
+    ) -> pd.DataFrame:
+        rng = np.random.default_rng(3)
+        frame = frame.sort_values([*run, by], ignore_index=True)
+        gone, growth = frame["diverged"].to_numpy(copy=True), np.ones(len(frame))
+        for rows in frame.groupby(run, dropna=False).indices.values():
+            if rng.random() < share:
+                first = 0 if share == 1 else rng.integers(len(rows))
+                gone[rows[first:]], growth[rows[first:]] = True, np.nan
+                growth[rows[:first]] = np.geomspace(1, 1e3, first)
+        measured = [name for name in frame if name not in (*schema.names, *run)]
+        return frame.assign(diverged=gone, **frame[measured].mul(growth, axis=0))
+
+    return diverge
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ what it cannot make sense of ends in a traceback. `profiles/default` calls this 
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 from snakemake.common import get_appdirs
 
+from scb.faults import one_line
 from workflow.settings import require_yaml, unwritable
 
 FILES = ("--configfile", "--configfiles")
@@ -40,8 +42,8 @@ def require_order(words: Sequence[str]) -> None:
             require_yaml(Path(word))
     if taken:
         rest = [word for word in words if word not in taken]
-        raise SystemExit(
-            f"Bad command line: {taken[0]} would be read as a setting; targets come first: "
+        _stop(
+            f"{taken[0]} would be read as a setting; targets come first: "
             f"snakemake {shlex.join([*taken, *rest])}"
         )
 
@@ -70,7 +72,11 @@ def _require_settable(key: str, value: str) -> None:
     except yaml.YAMLError:
         return  # text to Snakemake
     if below or (isinstance(means, dict | list) and means != reads):
-        raise SystemExit(
-            f"Bad command line: --config cannot set {key}; put `{first}: {value}` into a file of "
-            "your own and add --configfile FILE"
+        _stop(
+            f"--config cannot set {key}; put `{first}: {value}` into a file of your own and add "
+            "--configfile FILE"
         )
+
+
+def _stop(fault: str) -> NoReturn:
+    raise SystemExit(one_line(f"Bad command line: {fault}"))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scb.faults import find_faults, show
+from scb.faults import find_faults, listed, one_line, show
 from scb.settings import Settings
 from workflow import strict_yaml
 
@@ -61,7 +61,7 @@ def require_device(settings: Settings) -> None:
 
 def _stop(faults: list[str]) -> NoReturn:
     # Not an exception of Snakemake's: it would print a traceback around the line.
-    raise SystemExit("\n".join(f"Bad setting: {fault}" for fault in faults))
+    raise SystemExit("\n".join(f"Bad setting: {one_line(fault)}" for fault in listed(faults)))
 
 
 def folder_faults(settings: Settings) -> Iterator[str]:

@@ -6,10 +6,13 @@ mapping hold itself. In settings all of these are mistakes.
 
 import re
 from collections.abc import Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from scb.faults import one_line
 
 DEEPEST = 20
 """Levels of a file of settings; config.yaml has five."""
@@ -19,6 +22,8 @@ DOUBTFUL = {
     "tag:yaml.org,2002:float": r"[-+]?[0-9_]+(:[0-9_.]+)+",
 }
 """Numbers that mean something else than they look like: of base 8, and of base 60."""
+
+_short = partial(one_line, longest=80)
 
 
 class YamlError(ValueError):
@@ -93,8 +98,3 @@ def _require_shallow(text: str, path: Path) -> None:
         elif isinstance(event, yaml.AliasEvent) and event.anchor in open_anchors:
             line = event.start_mark.line + 1
             raise YamlError(f"{path}:{line}: *{event.anchor} stands within itself")
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 80 else line[:77] + "..."

@@ -31,7 +31,7 @@ from typing import (
     get_type_hints,
 )
 
-from scb.faults import read_settings
+from scb.faults import one_line, read_settings
 from scb.settings import Model
 from scb.store import origin, provenance, tables
 
@@ -111,11 +111,12 @@ class Job(Generic[P]):
             if start is not None:
                 self._write_provenance(record, options, own.get("device"), threads, start)
         except (ValueError, OSError) as error:
-            sys.exit(f"{parser.prog}: {error}")
+            sys.exit(one_line(f"{parser.prog}: {error}"))
         except (MemoryError, RuntimeError) as error:
             if not is_lack_of_memory(error):
                 raise
-            sys.exit(": ".join([parser.prog, "out of memory", *str(error).splitlines()[:1]]))
+            said = [parser.prog, "out of memory", *str(error).splitlines()[:1]]
+            sys.exit(one_line(": ".join(said)))
         except KeyboardInterrupt:
             sys.exit(f"{parser.prog}: interrupted")
 

@@ -10,11 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from scb.data.geometry import squared_norm
 from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
 from scb.experiments.job import Input, Output, job
 from scb.learning.algorithm import learn, train
+from scb.learning.metrics import DIVERGED
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import ValueGradient
 from scb.settings import Pretraining
@@ -47,7 +49,13 @@ def pretraining_task(task: Task, correlation: float, settings: Pretraining) -> T
 
 
 def pretrain(task: Task, settings: Pretraining) -> Tensor:
-    """The learned V, shape (R, N, N)."""
+    """The learned V, shape (R, N, N).
+
+    Raises
+    ------
+    ValueError
+        If Stage 3 diverges.
+    """
     stream, batch = Stream.of(task, derive(settings.seed, "pretraining")), settings.batch
     rate = float(largest_stable_rate(task, batch).min()) / 2
     penalty = float(balancing_penalty(task, batch, rate / 2).median())
@@ -64,7 +72,13 @@ def pretrain(task: Task, settings: Pretraining) -> Tensor:
     model = LinearTransformer(model.value.detach(), columns)
     fit = ValueGradient(model.value, task.stationary, settings.fit_rate / task.attention_energy)
     train(model, [fit], stream, range(steps, steps + settings.fit_steps), batch)
-    return model.value.detach().double().cpu()
+    value = model.value.detach().double()
+    if not (squared_norm(value - task.transition, task.stationary) <= DIVERGED**2).all():
+        raise ValueError(
+            f"transfer.pretrain.fit_rate is {settings.fit_rate:g}; Stage 3 of pretraining diverged "
+            "at that rate"
+        )
+    return value.cpu()
 
 
 @job

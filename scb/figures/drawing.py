@@ -20,7 +20,7 @@ from typing import Generic, ParamSpec, get_type_hints
 
 from matplotlib.figure import Figure
 
-from scb.faults import read_settings
+from scb.faults import one_line, read_settings
 from scb.figures.style import save
 from scb.settings import Model
 from scb.store import origin, tables
@@ -77,7 +77,7 @@ class Drawing(Generic[P]):
             draw: Callable[..., Figure] = self
             save(draw(**options), output)
         except (ValueError, OSError) as error:
-            sys.exit(f"{parser.prog}: {error}")
+            sys.exit(one_line(f"{parser.prog}: {error}"))
         except KeyboardInterrupt:
             sys.exit(f"{parser.prog}: interrupted")
 

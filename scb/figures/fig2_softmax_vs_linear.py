@@ -28,7 +28,7 @@ def draw(tasks: Path, curves: Path, states: Path) -> Figure:
     run = Run.read(curves)
     replicate = run.replicates[0]  # the first, not the best
     matrices = [ground_truth(tasks, replicate)]
-    matrices += [last_state(states, model, replicate) for model in MODELS]
+    matrices += [last_state(states, run, model, replicate) for model in MODELS]
     figure = Figure(figsize=(style.WIDTH, 5.0), layout="constrained")
     parts = figure.subfigures(2, 1, height_ratios=(3.3, 1.7), squeeze=False)[:, 0]
     maps = parts[0].subplots(3, 2, width_ratios=(4.2, 1))
@@ -75,14 +75,16 @@ def ground_truth(path: Path, replicate: int) -> tuple[Array, Array]:
     return attention, np.stack(columns["transition"].to_list(), axis=1)
 
 
-def last_state(path: Path, optimizer: str, replicate: int) -> tuple[Array, Array]:
-    """A, shape (T, N), and V, shape (N, N), of one replicate at the last step."""
+def last_state(path: Path, run: Run, optimizer: str, replicate: int) -> tuple[Array, Array]:
+    """A, shape (T, N), and V, shape (N, N), of one replicate at the last step; NaN if diverged."""
     columns = _columns(path, STATES, optimizer=optimizer, replicate=replicate)
     columns = columns[columns["step"] == columns["step"].max()]
-    return (
-        np.stack(columns["attention"].to_list(), axis=1),
-        np.stack(columns["value"].to_list(), axis=1),
+    attention, value = (
+        np.stack(columns[name].to_list(), axis=1) for name in ("attention", "value")
     )
+    if replicate in run.divergence(optimizer):
+        return np.full_like(attention, np.nan), np.full_like(value, np.nan)
+    return attention, value
 
 
 def _columns(path: Path, schema: Schema, **where: int | str) -> pd.DataFrame:
@@ -98,9 +100,9 @@ def _columns(path: Path, schema: Schema, **where: int | str) -> pd.DataFrame:
 
 def draw_maps(axes: NDArray[np.object_], matrices: Sequence[Array], unit: str) -> None:
     """Heat maps on one colour scale, white at 0, and their colour bar."""
-    finite = np.concatenate([matrix[np.isfinite(matrix)] for matrix in matrices])
-    top = np.abs(finite).max()
-    colours = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.6")  # bad: left by divergence
+    entries = np.concatenate([matrix[~np.isnan(matrix)] for matrix in matrices])
+    top = np.abs(entries).max()
+    colours = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.6")  # bad: diverged
     for ax, matrix in zip(axes, matrices, strict=True):
         image = ax.imshow(
             matrix, cmap=colours, vmin=-top, vmax=top, aspect="auto", interpolation="nearest"
@@ -109,7 +111,7 @@ def draw_maps(axes: NDArray[np.object_], matrices: Sequence[Array], unit: str) -
         ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.tick_params(labelbottom=ax is axes[-1], length=2)
     bar = axes[0].figure.colorbar(image, ax=list(axes), aspect=40, pad=0.02, label=unit)
-    bar.ax.set_ylim(min(finite.min(), 0), finite.max())  # the colours in use
+    bar.ax.set_ylim(min(entries.min(), 0), entries.max())  # the colours in use
     bar.outline.set_visible(False)
 
 

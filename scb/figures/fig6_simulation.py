@@ -96,8 +96,12 @@ def compare(run: Run) -> str:
                 run.values(optimizer, metric, replicates)[1][:, -1]
                 for optimizer in (name, f"{name}_trained")
             )
-            low, high = (real / simulated).min(), (real / simulated).max()
-            ratios.append(f"${symbol}$ of {style.name_of(name)} {low:.3f} to {high:.3f}")
+            ended = np.isfinite(simulated) & np.isfinite(real)
+            ratio = real[ended] / simulated[ended]
+            found = [f"{ratio.min():.3f} to {ratio.max():.3f}"] if len(ratio) else []
+            if len(ratio) < len(ended):
+                found.append(f"diverged {len(ended) - len(ratio)} of {len(ended)}")
+            ratios.append(f"${symbol}$ of {style.name_of(name)} {', '.join(found)}")
     return (
         f"Right: from planted signals of {run['signal']:g}; all {len(run.replicates)} replicates "
         f"simulated, {len(replicates)} of them trained on sequences too. Trained over simulated "

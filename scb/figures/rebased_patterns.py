@@ -32,7 +32,7 @@ def draw(tasks: Path, curves: Path, states: Path) -> Figure:
     replicate = run.replicates[0]  # the first, not the best
     names = list(SIMILARITIES)
     attention = {None: ground_truth(tasks, replicate)[0]} | {
-        name: last_state(states, name, replicate)[0] for name in names
+        name: last_state(states, run, name, replicate)[0] for name in names
     }
     rows = -(-len(attention) // COLUMNS)
     figure = Figure(figsize=(style.WIDTH, 0.95 * rows + 2.4), layout="constrained")
@@ -63,8 +63,9 @@ def draw(tasks: Path, curves: Path, states: Path) -> Figure:
 
 def draw_maps(figure: Figure, attention: dict[str | None, Array], rows: int) -> None:
     """Heat maps of A^T on one colour scale, white at 0."""
-    top = max(float(np.nanmax(np.abs(matrix))) for matrix in attention.values())
-    colours = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.6")
+    entries = np.concatenate([matrix[~np.isnan(matrix)] for matrix in attention.values()])
+    top = float(np.abs(entries).max())
+    colours = matplotlib.colormaps["RdBu_r"].with_extremes(bad="0.6")  # bad: diverged
     axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True)
     for ax in axes.flat[len(attention) :]:
         ax.set_axis_off()
@@ -80,8 +81,7 @@ def draw_maps(figure: Figure, attention: dict[str | None, Array], rows: int) -> 
     for ax in axes[-1]:
         ax.set_xlabel("position $t$")
     bar = figure.colorbar(image, ax=axes, aspect=40, pad=0.02, label="attention weight")
-    least = min(float(np.nanmin(matrix)) for matrix in attention.values())
-    bar.ax.set_ylim(min(least, 0), top)  # the colours in use
+    bar.ax.set_ylim(min(float(entries.min()), 0), top)  # the colours in use
     bar.outline.set_visible(False)
 
 

@@ -24,6 +24,7 @@ from scb.store.tables import TableError
 SCRATCH = style.Look("from scratch", "#000000", (0, (5, 1.5)))
 ZERO = style.Look("correlation 0", "#8a8a00", (0, (1, 1.2)))
 NEGATIVE = style.Look("negative", "#b2182b", (0, (3, 1, 1, 1)))
+RUN = ["start", "correlation", "length", "replicate"]
 FAR = 1e3
 """Where a curve is cut: a renderer cannot take infinity."""
 PANELS = (
@@ -130,8 +131,9 @@ def draw(curves: list[Path]) -> Figure:
         ax.set(xlabel="samples", ylabel=label, xscale="log" if metric == "support" else "linear")
     axes[0, 0].axhline(FOUND, **style.SWITCH)
     axes[0, 0].set_ylim(-0.02, 1.02)
-    tops = [runs.curve("value_distance", length)[1][:, 0] for runs in transfer.runs("transfer")]
-    axes[1, 0].set_ylim(0, 1.3 * float(np.concatenate(tops).max()))
+    starts = [runs.curve("value_distance", length)[1][:, 0] for runs in transfer.runs("transfer")]
+    top = float(np.concatenate(starts).max())
+    axes[1, 0].set_ylim(0, 1.3 * top if np.isfinite(top) else FAR)
     for ax in axes.flat[1:3]:
         ax.axvline(transfer.setting["start_samples"], **style.SWITCH)
         ax.set_xlim(0, shown["samples"].max())
@@ -210,7 +212,7 @@ def two_digits(value: float) -> str:
 
 
 def caption(transfer: Transfer, groups: Sequence[Runs], length: int) -> str:
-    """Conditions, how many replicates were run and how many were censored."""
+    """Conditions, and how many replicates were run, were censored and diverged."""
     setting = transfer.setting
     counts = groups[0].law.replicates
     lengths = [style.number(int(size)) for size in groups[0].needed.columns]
@@ -226,6 +228,8 @@ def caption(transfer: Transfer, groups: Sequence[Runs], length: int) -> str:
         for runs in shown
         for counted in [set(runs.frame["replicate"][runs.frame["length"] == length])]
     )
+    gone = transfer.frame.groupby(RUN, dropna=False)["diverged"].any()
+    diverged = f" Diverged: {gone.sum()} of {len(gone)} runs." if gone.any() else ""
     states, batch, mixing = (style.number(setting[key]) for key in ("states", "batch", "mixing"))
     return (
         rf"$N={states}$, $B={batch}$, $\theta={mixing}$; curves at $T={style.number(length)}$. "
@@ -234,6 +238,7 @@ def caption(transfer: Transfer, groups: Sequence[Runs], length: int) -> str:
         rf"$\alpha_A>0$ ({positive}), each of the others dotted. "
         f"Replicates in the last panel: {run}; support not found: {censored or 'none'}. "
         "Curves and bands: median and central 95% (the range, below 40); bars: range."
+        f"{diverged}"
     )
 
 

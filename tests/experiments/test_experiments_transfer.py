@@ -103,6 +103,22 @@ def test_pretrained_values_are_read_for_fewer_replicates(folder):
     assert low - 1e-9 <= learned.min() <= learned.max() <= high + 1e-9
 
 
+def test_rounding_of_a_large_value_is_not_taken_for_another_mu(folder, tmp_path):
+    frame = tables.read(folder / "pretrained.parquet", PRETRAINED)
+    task = Task.load(folder / "tasks_20.parquet")
+    mu = task.stationary.numpy()[frame["replicate"]]
+    large = mu + 1e4 * (np.stack(frame["value"].to_list()) - mu)
+    frame["value"] = list(large.astype(np.float32).astype(float))
+    path = tmp_path / "pretrained.parquet"
+    tables.write(frame, path, PRETRAINED, tables.setting(folder / "pretrained.parquet"))
+    value, _ = read_pretrained(path, task)
+    assert value.abs().max() > 1000
+    frame["value"] = list(large + np.array([10, -10, 0, 0]))
+    tables.write(frame, path, PRETRAINED, tables.setting(folder / "pretrained.parquet"))
+    with pytest.raises(ValueError, match="another mu"):
+        read_pretrained(path, task)
+
+
 def test_one_step_logs_the_step_of_every_number_of_samples(folder):
     frame = tables.read(folder / "one_step.parquet", TRANSFER)
     assert set(frame["samples"]) == {8, 16, 32, 64, 128, 160}
@@ -184,3 +200,16 @@ def test_a_correlation_that_none_can_have_ends_in_one_line(folder, call):
         call(pretrain.pretraining, settings, folder, downstream="tasks_20", pretrained="new")
     assert "1.8" in failed.value.code
     assert len(failed.value.code.splitlines()) == 1
+
+
+@pytest.mark.parametrize("fit_rate", [2.0, 3.0, 8.0, 1e3, 1e30])
+def test_divergence_of_pretraining_names_its_rate(folder, tmp_path, call, fit_rate):
+    (tmp_path / "tasks_20.parquet").write_bytes((folder / "tasks_20.parquet").read_bytes())
+    settings = PRETRAIN.model_copy(update={"fit_rate": fit_rate, "correlations": (0.8,)})
+    with pytest.raises(SystemExit) as failed:
+        call(pretrain.pretraining, settings, tmp_path, downstream="tasks_20", pretrained="new")
+    assert failed.value.code.endswith(
+        f": transfer.pretrain.fit_rate is {fit_rate:g}; Stage 3 of pretraining diverged at that "
+        "rate"
+    )
+    assert not (tmp_path / "new.parquet").exists()

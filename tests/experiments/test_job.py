@@ -76,6 +76,8 @@ def test_help_names_every_setting_and_file(declared, capsys):
         ("{}", "is missing"),
         ('{"no_such_setting": 1}', "no_such_setting"),
         ('{"seed": NaN}', "seed|is missing"),
+        (json.dumps({"x" * 1000: 1, "a\nb": "c" * 1000}), "more|missing|xxx"),
+        (json.dumps(dict.fromkeys(map(str, range(1000)))), "; and "),
     ],
 )
 def test_settings_that_are_none_end_in_one_line(declared, tmp_path, text, fault):
@@ -83,9 +85,24 @@ def test_settings_that_are_none_end_in_one_line(declared, tmp_path, text, fault)
     with pytest.raises(SystemExit) as failed:
         declared.main(words)
     assert len(failed.value.code.splitlines()) == 1
+    assert len(failed.value.code) < 300
     assert ": argument --settings: " in failed.value.code
     assert any(part in failed.value.code for part in fault.split("|"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_a_long_name_ends_in_one_short_line(tmp_path):
+    long = f"{tmp_path}/{'x' * 1000}"
+    with pytest.raises(SystemExit) as failed:
+        JOBS["scb.experiments.windows"].main(
+            [
+                *("--settings", '{"sweeps": ["a"], "printed": [0.1], "varied": "a"}'),
+                *(word for name in ("curves", "boost", "tasks") for word in (f"--{name}", long)),
+                *("--ends", "x", "--windows", "x", "--exponents", "x"),
+            ]
+        )
+    assert "File name too long" in failed.value.code
+    assert len(failed.value.code) < 300
 
 
 @each_job

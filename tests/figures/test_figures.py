@@ -1,8 +1,10 @@
 """Figures, drawn from synthetic tables that hold every case a run can end in."""
 
+import itertools
 import json
 import os
 import pkgutil
+import re
 import runpy
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from scb import figures as package
 from scb.data.tables import TASKS
@@ -572,6 +575,38 @@ def test_captions_count_replicates(figures: dict[str, Figure]) -> None:
     assert "4 of linear and 4 of softmax" in compared
 
 
+@pytest.fixture(scope="module", params=[0.6, 1.0])
+def lost(request, tmp_path_factory, diverge) -> Path:
+    """Tables of this share of diverged runs."""
+    root = tmp_path_factory.mktemp("lost")
+    write_results(root, OPTIMIZERS, ["proximal", "sgd"])
+    for path in root.rglob("*.parquet"):
+        setting = tables.setting(path)
+        if path.stem == "states":
+            frame = tables.read(path, STATES)
+            for name in ("value", "attention"):
+                filling = zip(frame[name], itertools.cycle([np.nan, np.inf, -np.inf, 3e38]))
+                frame[name] = [np.full_like(column, left) for column, left in filling]
+            tables.write(frame, path, STATES, setting)
+        elif path.stem != "tasks":
+            frame = tables.read(path, CURVES)
+            frame = diverge(frame, CURVES, ["optimizer", "replicate"], "step", request.param)
+            tables.write(frame, path, CURVES, setting)
+    return root
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_of_diverged_runs_says_so(lost, name) -> None:
+    figure = draw(name, lost)
+    figure.draw_without_rendering()
+    caption = caption_of(figure)
+    assert "Diverged: " in caption
+    assert "Diverged: none" not in caption
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert not [text for text in texts if re.search(r"\bnan\b", text)]
+
+
 def test_trained_runs_are_dots_beside_the_simulated_curves(figures):
     axes = np.array(figures["fig6_simulation"].axes).reshape(4, 3)
     for ax in axes[:, 2]:
@@ -734,6 +769,7 @@ def test_the_process_fails_with_the_fault(tmp_path, monkeypatch) -> None:
         ('{"section": "convergence", "optimizers": "sgd"}', "it must be a list, as [1, 2]"),
         ('{"section": 3, "optimizers": ["sgd"]}', "section is 3; it must be a string"),
         ("{", "no JSON"),
+        (json.dumps({"x" * 1000: 1}), "xxx"),
     ],
 )
 def test_settings_at_fault_are_named_in_one_line(results, tmp_path, settings, fault) -> None:
@@ -741,6 +777,7 @@ def test_settings_at_fault_are_named_in_one_line(results, tmp_path, settings, fa
     arguments = ["--settings", settings, *files, f"--output={tmp_path}/fig3.pdf"]
     (line,) = fault_of("fig3_signals", arguments).splitlines()
     assert "argument --settings: " in line
+    assert len(line) < 300
     assert fault in line
 
 

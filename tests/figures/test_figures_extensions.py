@@ -1,8 +1,11 @@
 """Figures of the extensions, drawn from synthetic tables."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from scipy.stats import norm
 
 from scb.analysis.tables import EXPONENTS, PENALTIES, STAGE1_BATCHES, STAGE1_PROBABILITIES, WINDOWS
@@ -133,6 +136,22 @@ def test_regularization_with_nothing_to_summarise(sweeps):
     figure = regularization.draw(**sweeps)
     figure.draw_without_rendering()
     assert "0 of 4" in figure.texts[0].get_text()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_a_figure_of_diverged_runs_says_so(sweeps, diverge, share):
+    ends = tables.read(sweeps["ends"], PENALTIES)
+    lost = diverge(ends, PENALTIES, ["sweep", "replicate"], "penalty", share)
+    tables.write(lost, sweeps["ends"], PENALTIES, SWEEPS)
+    windows = tables.read(sweeps["windows"], WINDOWS)
+    if share == 1:
+        windows[["low", "high"]] = np.nan
+    tables.write(windows, sweeps["windows"], WINDOWS, SWEEPS)
+    figure = regularization.draw(**sweeps)
+    figure.draw_without_rendering()
+    assert f"{lost['diverged'].sum()} of all runs diverged" in figure.texts[0].get_text()
+    assert not [text for text in figure.findobj(Text) if re.search(r"\bnan\b", text.get_text())]
 
 
 @pytest.mark.parametrize("module", [stage1_samples, regularization])

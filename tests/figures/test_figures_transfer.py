@@ -1,8 +1,11 @@
 """The figure of transfer, from synthetic tables with every case a run can end in."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from scb.analysis.scaling import FOUND
 from scb.figures import transfer
@@ -101,6 +104,21 @@ def test_a_run_that_diverged_counts_as_the_worst(paths):
     (scratch,) = Transfer.read(paths).runs("scratch")
     assert scratch.curve("support", CURVE)[1][2, -1] == 0
     assert scratch.curve("normalised", CURVE)[1][2, -1] == np.inf
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_a_figure_of_diverged_runs_says_so(paths, tmp_path, diverge, share):
+    lost = []
+    for path in paths:
+        frame = tables.read(path, TRANSFER)
+        frame = diverge(frame, TRANSFER, ["correlation", "replicate"], "samples", share)
+        lost.append(tmp_path / path.name)
+        tables.write(frame, lost[-1], TRANSFER, tables.setting(path))
+    figure = draw(lost)
+    figure.draw_without_rendering()
+    assert "Diverged: " in figure.texts[0].get_text()
+    assert not [text for text in figure.findobj(Text) if re.search(r"\bnan\b", text.get_text())]
 
 
 def test_colours_are_not_those_of_the_optimizers():

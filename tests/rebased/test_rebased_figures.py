@@ -1,5 +1,7 @@
 """Figures of the second paper, drawn from synthetic tables."""
 
+import itertools
+import re
 from pathlib import Path
 
 import matplotlib.image
@@ -7,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from scb.data.tables import TASKS
 from scb.figures import rebased, rebased_patterns, style
@@ -19,6 +22,7 @@ from scb.rebased.tables import RECALL
 from scb.store import tables
 
 RATES, RUNS, STEPS = (0.003, 0.01, 0.03), 3, 200
+RUN = ["optimizer", "replicate"]
 
 
 def write_recall(root: Path) -> list[Path]:
@@ -164,6 +168,31 @@ def test_steps_to_the_bayes_loss(patterns):
     assert rebased_patterns.steps_to_bayes(run, "softmax").tolist() == [0, 10, 20]
     assert rebased_patterns.steps_to_bayes(run, "based").tolist() == [30, 40, 50]
     assert np.isinf(rebased_patterns.steps_to_bayes(run, "rebased")).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_a_figure_of_diverged_runs_says_so(patterns, tmp_path, diverge, share):
+    lost = {name: tmp_path / path.name for name, path in patterns.items()}
+    lost["tasks"].write_bytes(patterns["tasks"].read_bytes())
+    setting = tables.setting(patterns["curves"])
+    curves = tables.read(patterns["curves"], CURVES)
+    curves = diverge(curves, CURVES, RUN, "step", share)
+    tables.write(curves, lost["curves"], CURVES, setting)
+    gone = list(curves[curves["diverged"]].groupby(RUN).groups)
+    states = tables.read(patterns["states"], STATES)
+    left = itertools.cycle([np.nan, np.inf, -np.inf, 3e38])
+    states["attention"] = [
+        np.full_like(column, next(left)) if tuple(run) in gone else column
+        for column, *run in zip(*(states[name] for name in ("attention", *RUN)), strict=True)
+    ]
+    tables.write(states, lost["states"], STATES, setting)
+    figure = rebased_patterns.draw(**lost)
+    figure.draw_without_rendering()
+    caption = " ".join(figure.texts[-1].get_text().split())
+    assert "Diverged: " in caption
+    assert "Diverged: none" not in caption
+    assert not [text for text in figure.findobj(Text) if re.search(r"\bnan\b", text.get_text())]
 
 
 def test_a_faulty_table_is_named_in_one_line(tmp_path, recall):

@@ -24,7 +24,8 @@ def drawn_from(section):
 
 
 CONVERGENCE = of(["convergence"], "tasks", "boost", "optimizers") | drawn_from("convergence")
-TRANSFER = {"transfer_tasks", "pretrain", "one_step", "finetune", "scratch"}
+TRANSFER_TASKS = {"transfer_tasks", "pretraining_tasks"}
+TRANSFER = TRANSFER_TASKS | {"pretrain", "one_step", "finetune", "scratch"}
 NEEDS = {
     **{
         figure: of([drawn.section], "tasks", "boost", "optimizers")
@@ -99,6 +100,16 @@ draw:
     assert planned == drawn | {"draw_fig5_vocabulary"}
     made = fresh.snakemake("smoke/results/vocabulary_5/optimizers.parquet", settings=settings)
     assert made.returncode == 0, made.stdout
+
+
+def test_all_replicates_are_pretrained_whatever_the_lengths(fresh):
+    """At the T of pretraining there are fewer downstream tasks than at another."""
+    (fresh.root / "lengths.yaml").write_text(
+        "transfer: {lengths: [20, 40], replicates_at: [1, 2], pretrain: {length: 20}}"
+    )
+    targets = [f"smoke/results/transfer/one_step_{length}.parquet" for length in (20, 40)]
+    run = fresh.snakemake(*targets, settings=(SMOKE, "lengths.yaml"))
+    assert run.returncode == 0, run.stdout
 
 
 def test_results_may_lie_anywhere(fresh, tmp_path_factory):
@@ -181,12 +192,12 @@ def test_kernel_code_retrains(done):
         ("transfer: {mixing: 0.1}", {"one_step", "finetune", "draw_transfer"}),
         (
             "transfer: {correlations: [0.8,-0.3]}",
-            TRANSFER - {"transfer_tasks", "scratch"} | {"draw_transfer"},
+            TRANSFER - TRANSFER_TASKS - {"scratch"} | {"draw_transfer"},
         ),
         ("tasks: {concentration: 2.0}", EVERYTHING - TRANSFER - {"draw_transfer"}),
         (
             "log_interval: 4",
-            EVERYTHING - TASKS - {"transfer_tasks", "pretrain", "one_step"},
+            EVERYTHING - TASKS - TRANSFER_TASKS - {"pretrain", "one_step"},
         ),
         ("draw: {fig3_signals: {optimizers: [sgd]}}", {"draw_fig3_signals"}),
         # Two values trade places.

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from project import CONFIG, ROOT, SETTINGS, SMALL, SMOKE, merge
 
 from scb.data.samplers import SAMPLERS
-from scb.faults import find_faults
+from scb.faults import LONGEST, MOST, find_faults, read_settings
 from scb.learning.optimizers import KINDS
 from scb.settings import (
     DEFAULTS,
@@ -28,7 +30,7 @@ from scb.settings import (
 )
 from workflow.command_line import require_order
 from workflow.conditions import sweeps, variants
-from workflow.settings import OWN, digests, folder_faults
+from workflow.settings import OWN, digests, folder_faults, require_valid
 
 CONVERGENCE = CONFIG["training"]["convergence"]
 COUNTS = [
@@ -107,7 +109,7 @@ def test_unknown_key_is_told_in_one_line(config, key, told):
 
 INTEGER = "an integer"
 NUMBER = "a finite number"
-YAML = " (YAML's numbers have no quotes, and a point before the exponent: 1.0e-3)"
+YAML = " (YAML's numbers have no quotes, and a point and a sign in 1.0e-3 and 1.0e+3)"
 POSITIVE = "at least 1e-30"
 OF_KIND = f"one of {', '.join(KINDS)}"
 DRAWN_BY = f"one of {', '.join(SAMPLERS)}"
@@ -389,6 +391,64 @@ def test_long_value_is_cut(config):
     assert len(line) < 120
 
 
+ANYTHING = st.text(st.characters(), max_size=30).flatmap(
+    lambda text: st.integers(0, 400).map(lambda times: text * times)
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), ANYTHING),
+    lambda inner: st.one_of(st.lists(inner, max_size=5), st.dictionaries(ANYTHING, inner)),
+)
+KEYS = [key for key, _ in leaves(json.loads(json.dumps(CONFIG)))]
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(KEYS), ANYTHING, VALUES, st.booleans())
+def test_whatever_is_wrong_is_told_in_short_lines(key, name, value, added):
+    config = json.loads(json.dumps(CONFIG))
+    *path, last = key.split(".")
+    node = config
+    for part in path:
+        node = node[part]
+    node[name if added else last] = value
+    faults = find_faults(config)
+    assert all(len(fault) <= LONGEST and fault.isprintable() for fault in faults)
+    if faults:
+        with pytest.raises(SystemExit) as stopped:
+            require_valid(config)
+        lines = str(stopped.value).splitlines()
+        assert 1 <= len(lines) <= MOST + 1
+        assert all(line.startswith("Bad setting: ") and len(line) <= 300 for line in lines)
+
+
+def test_many_faults_are_counted(config):
+    config["tasks"] |= {f"key_{number:03}": 1 for number in range(100)}
+    with pytest.raises(SystemExit) as stopped:
+        require_valid(config)
+    *lines, last = str(stopped.value).splitlines()
+    assert [line.split()[2] for line in lines] == [f"tasks.key_{n:03}" for n in range(MOST)]
+    assert last == f"Bad setting: and {100 - MOST} more"
+    with pytest.raises(ValueError, match=f"; and {100 - MOST} more$") as fault:
+        read_settings(Sampling, json.dumps(config["tasks"]))
+    assert len(str(fault.value)) <= LONGEST
+
+
+@pytest.mark.parametrize("value", [10**5000, [10**5000]], ids=["alone", "listed"])
+@pytest.mark.parametrize("key", ["seed", "training.convergence.length", "attention.rate", "device"])
+def test_an_integer_of_thousands_of_digits(config, key, value):
+    (line,) = find_faults(put(config, key, value))
+    assert line.startswith(f"{key} is out of range; ")
+
+
+def test_a_long_key_keeps_both_its_ends(config):
+    (line,) = find_faults(put(config, f"tasks.begin{'x' * 10_000}end", 1))
+    assert re.match(r"tasks\.beginx+\.\.\.x+end is no setting; known: sampler, ", line)
+
+
+def test_a_line_break_in_a_key_is_none_in_the_line(config):
+    (line,) = find_faults(put(config, "tasks.a\nBad setting: b", 1))
+    assert line.startswith(r"tasks.a\nBad setting: b is no setting")
+
+
 def test_folder_whose_name_is_too_long_for_a_file_system(config):
     (line,) = find_faults(put(config, "results", "x" * 201))
     assert line == f"results is '{'x' * 56}...; it must be of length at most 200"
@@ -557,6 +617,21 @@ def test_what_snakemake_would_misread_is_told(tmp_path, monkeypatch, words, told
     with pytest.raises(SystemExit) as stopped:
         require_order(["--cores", "2", *words])
     assert str(stopped.value) == f"Bad command line: {told}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--config", f"training.{'x' * 500}=4"],
+        ["--config", f"rebased={{{'x' * 500}: 5}}"],
+        ["--config", "seed=1", *(f"target_{number}" for number in range(1000))],
+    ],
+)
+def test_a_long_command_line_is_told_in_one_short_line(words):
+    with pytest.raises(SystemExit) as stopped:
+        require_order(words)
+    assert str(stopped.value).startswith("Bad command line: ")
+    assert len(str(stopped.value)) <= LONGEST
 
 
 def test_what_snakemake_reads_rightly_is_let_through(tmp_path, monkeypatch):

@@ -24,11 +24,28 @@ use rule tasks as transfer_tasks with:
         ).as_json(),
 
 
+use rule tasks as pretraining_tasks with:
+    """P and mu of all replicates, of which a T may have fewer."""
+    input:
+        modules=code("scb.experiments.tasks", "pretraining_tasks"),
+    output:
+        tasks="<results>/transfer/pretraining_tasks.parquet",
+        provenance="<results>/transfer/pretraining_tasks.provenance.json",
+    log:
+        "<logs>/transfer/pretraining_tasks.log",
+    benchmark:
+        "<benchmarks>/transfer/pretraining_tasks.tsv"
+    params:
+        settings=read.Tasks.of(
+            TRANSFER.pretrain, TRANSFER, SETTINGS.tasks, sampler="balanced"
+        ).as_json(),
+
+
 use rule training as pretrain with:
     """Value matrices learned on tasks of set correlations with the downstream ones."""
     input:
         modules=code("scb.experiments.pretrain", "pretrain"),
-        downstream=expand(rules.transfer_tasks.output.tasks, length=TRANSFER.pretrain.length),
+        downstream=rules.pretraining_tasks.output.tasks,
     output:
         pretrained="<results>/transfer/pretrained.parquet",
         provenance="<results>/transfer/pretrain.provenance.json",
