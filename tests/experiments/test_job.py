@@ -13,7 +13,8 @@ import torch
 
 from scb import experiments
 from scb.experiments.job import IfAsked, Input, Inputs, Job, Output, job
-from scb.settings import Model, Seeded
+from scb.faults import read_settings
+from scb.settings import Model, Pretraining, Seeded
 from scb.store import tables
 
 MODULES = [
@@ -103,6 +104,24 @@ def test_a_file_of_a_long_name_ends_in_one_short_line(tmp_path):
         )
     assert "File name too long" in failed.value.code
     assert len(failed.value.code) < 300
+
+
+def test_negative_numbers_with_exponents_reach_their_job(tmp_path):
+    settings = Pretraining(
+        seed=0,
+        length=20,
+        concentration=1.0,
+        correlations=(-1e-05, 0.5),
+        batch=8,
+        steps=2,
+        fit_steps=2,
+        fit_rate=0.1,
+    )
+    pretraining = JOBS["scb.experiments.pretrain"]
+    words = ["--settings", settings.as_json(), *files_of(pretraining, tmp_path)]
+    text = pretraining._parser(None).parse_args(words).settings
+    assert "-1e-05" in text
+    assert read_settings(Pretraining, text) == settings
 
 
 @each_job
