@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -64,11 +64,14 @@ Folder = Annotated[
     _pattern(f"/?{_PART}(/{_PART})*", "a path of letters, digits, '_', '-', '.' and '/'"),
 ]
 
-LARGEST = 2 * 10**8
-"""Numbers in a model or a batch of all replicates: 800 MB, of the 2 to 4 GB that a job asks for."""
+LARGEST = 8_000
+"""Megabytes that a job may take."""
 
 LARGEST_OF_GPU = 10 * LARGEST
 """Of recall, whose published sizes are for a GPU."""
+
+LEAST = 2_000
+"""Megabytes that a job asks for if it needs less: more than all libraries take."""
 
 LEAKS = 1.0e-3
 """Held-out sequences of recall that may be in another split, in the mean: one ends the run."""
@@ -116,13 +119,92 @@ class Model(BaseModel):
         return self
 
 
+# --- The memory of jobs ---
+#
+# Bytes are those that jobs were measured to take, with a tenth to spare. Most are copies that are
+# there at once while states are read, branched, measured or written.
+
+STARTED = 650 * 10**6
+"""Bytes of a job that holds nothing yet: Python, its libraries, the compiler of kernels."""
+
+TASK = 10_000
+"""Of each state of a replicate."""
+
+ROW = 1_000
+"""Of each logged step of a replicate, as tensors, as a data frame and as a table."""
+
+KERNELS = 10
+"""Kernels of rebased that are trained together on the task of figure 2."""
+
+STAGE1_BATCH = 2 * 10**9
+"""Of a batch of Stage 1 alone, at most."""
+
+
+class Part(NamedTuple):
+    """What a job holds in memory."""
+
+    keys: tuple[str, ...]
+    """Of the settings that decide it; one of them is to blame where it is too much."""
+    size: int
+    """In bytes."""
+
+
+def megabytes(parts: Iterable[Part]) -> int:
+    """What a job takes that holds these parts, rounded up to hundreds."""
+    return 100 * -(-(STARTED + sum(part.size for part in parts)) // 10**8)
+
+
+def _entries(section: Any, length: int) -> int:
+    """Of A, or of what is as long, in all replicates."""
+    return int(section.replicates * section.states * length)
+
+
+def _points(steps: int, log_interval: int) -> int:
+    """Logged steps at most: first and last are too, of either stage."""
+    return steps // log_interval + 4
+
+
+def _matrices(section: Any, conditions: int) -> Part:
+    """Of tasks, and V of the conditions, in double precision where it is measured."""
+    states = section.states
+    each = TASK * states + (160 + 65 * conditions) * states**2
+    return Part(("states",), section.replicates * each)
+
+
+def _samples(section: Any, conditions: int, batch: int, key: str = "batch") -> Part:
+    """Of a batch: its heads, and token sums and residuals of every condition."""
+    each = batch * (60 + 14 * conditions * section.states)
+    return Part(("states", key), section.replicates * each)
+
+
+def _curves(section: Any, points: int) -> Part:
+    """Of what is logged."""
+    return Part(("steps",), ROW * section.replicates * points)
+
+
 class Section(Model):
     """A section that is as large as its jobs."""
+
+    largest: ClassVar[int] = LARGEST
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """What each kind of its jobs holds."""
+        yield []
+
+    @property
+    def memory(self) -> int:
+        """Megabytes that its jobs ask for."""
+        return max(LEAST, *map(megabytes, self.jobs()))
 
     def relations(self) -> Iterator[Fault]:
         """A job holds it in memory."""
         yield from super().relations()
-        yield from _too_large(self)
+        parts = max(self.jobs(), key=megabytes)
+        if (taken := megabytes(parts)) > self.largest:
+            keys = max(parts, key=lambda part: part.size).keys
+            key = max(keys, key=lambda key: look_up(self, key))
+            said = f"with the other settings {_gigabytes(taken, self.largest)}"
+            yield Fault(key, look_up(self, key), said)
 
 
 # --- Tasks, Stage 1 and the optimizers after it: what jobs read, then the section of it all ---
@@ -225,6 +307,17 @@ class Training(Section, Tasks, Variant):
         if self.optimizers:
             yield from _stages(self)
 
+    def jobs(self) -> Iterator[list[Part]]:
+        """Stage 1 and the optimizers, which hold more."""
+        count = max(1, len(self.optimizers))
+        steps = max(self.steps, self.boost.steps)
+        yield [
+            _matrices(self, count),
+            _samples(self, count, self.batch),
+            Part(("states", "length"), 24 * (1 + count) * _entries(self, self.length)),
+            _curves(self, (1 + count) * _points(steps, self.log_interval)),
+        ]
+
 
 class Attending(Model):
     """What the comparison of softmax and linear attention reads."""
@@ -239,6 +332,15 @@ class Attending(Model):
 
 class Attention(Section, Tasks, Attending):
     """Figure 2: a linear and a softmax transformer on one ground truth."""
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """Both models."""
+        yield [
+            _matrices(self, 2),
+            _samples(self, 2, self.batch),
+            Part(("states", "length"), 80 * _entries(self, self.length)),
+            _curves(self, 2 * _points(self.steps, self.log_interval)),
+        ]
 
 
 # --- Figure 6 ---
@@ -278,6 +380,15 @@ class Simulation(Section, Tasks, Simulating):
         yield from _stages(self)
         yield from _followed(self)
 
+    def jobs(self) -> Iterator[list[Part]]:
+        """All tasks, and at a time one replicate or several small ones."""
+        states, matrix = self.states, self.states**2
+        yield [
+            Part(("states",), self.replicates * (TASK * states + 60 * matrix) + 250 * matrix),
+            Part(("states", "particles"), 70 * max(states * self.particles, 2**20)),
+            _curves(self, 4 * _points(self.steps, self.log_interval)),
+        ]
+
 
 class Check(Section, Tasks, Checking):
     """The check of the simulation."""
@@ -286,6 +397,16 @@ class Check(Section, Tasks, Checking):
         """There are as many useless entries as are followed."""
         yield from super().relations()
         yield from _followed(self)
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """All replicates simulated at once, then one after the other trained."""
+        always = [_matrices(self, 2), _curves(self, 5 * _points(self.steps, self.log_interval))]
+        yield [*always, Part(("states", "particles"), 70 * _entries(self, self.particles))]
+        yield [
+            *always,
+            Part(("states", "length"), 40 * self.states * self.length),
+            Part(("states", "batch"), self.batch * (60 + 14 * 2 * self.states)),
+        ]
 
 
 # --- Transfer, section 4 of the paper ---
@@ -380,6 +501,22 @@ class Transfer(Section):
             both = f"{{at}}lengths and {{at}}pretrain.length, {shortest}"
             yield Fault("sparsity", self.sparsity, f"it must be less than all of {both}")
 
+    def jobs(self) -> Iterator[list[Part]]:
+        """Pretraining, and the runs of all correlations at each T; their curves are short."""
+        yield [
+            _matrices(self, 1),
+            _samples(self, 1, self.pretrain.batch, "pretrain.batch"),
+            Part(("pretrain.length",), 40 * _entries(self, self.pretrain.length)),
+        ]
+        count = len(self.correlations)
+        for length, replicates in zip(self.lengths, self.replicates_at, strict=False):
+            entries = min(self.replicates, replicates) * self.states * length
+            yield [
+                _matrices(self, count),
+                _samples(self, count, self.batch),
+                Part(("lengths",), 42 * count * entries),
+            ]
+
     def replicates_of(self, length: int) -> int:
         """Replicates at a T: fewer where they cost most."""
         most = dict(zip(self.lengths, self.replicates_at, strict=True))
@@ -418,6 +555,10 @@ class Laddered(Model):
     halvings: Annotated[int, Field(ge=0, le=20)]  # batches below the closed form's
     doublings: Annotated[int, Field(ge=0, le=20)]  # and above it
 
+    def batch_bytes(self, batch: int) -> int:
+        """Bytes of a batch of all replicates."""
+        return _samples(self, 1, batch).size
+
 
 class Stage1Alone(Laddered):
     """What it reads, for one kind of mu and one T."""
@@ -444,6 +585,15 @@ class Stage1Samples(Section, Laddered):
         for name, lengths in (("uniform", self.uniform), ("drawn", self.drawn)):
             if self.sparsity >= lengths.shortest:
                 yield _less("sparsity", self.sparsity, f"{name}.shortest", lengths.shortest)
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """Stage 1 at the longest T of both kinds; how large its batches are, the tasks decide."""
+        for name, lengths in (("uniform", self.uniform), ("drawn", self.drawn)):
+            yield [
+                _matrices(self, 1),
+                Part((f"{name}.longest",), 40 * _entries(self, lengths.longest)),
+                Part(("states",), STAGE1_BATCH),
+            ]
 
 
 class Seeded(Model):
@@ -480,6 +630,20 @@ class Regularization(Model):
         grid = [self.least * (self.most / self.least) ** (place / gaps) for place in range(gaps)]
         rounded = (float(f"{penalty:.3g}") for penalty in [*grid, self.most])
         return [0.0, *dict.fromkeys(rounded)]  # of equal ones, as where the ends nearly meet, one
+
+    def memory_of(self, section: Training) -> int:
+        """Megabytes that a sweep from the end of a section's Stage 1 asks for."""
+        count, replicates = len(self.penalties), min(self.replicates, section.replicates)
+        swept = section.model_copy(update={"replicates": replicates})
+        parts = [
+            _matrices(section, 1),
+            _matrices(swept, count),
+            _samples(swept, count, swept.batch),
+            Part(("length",), 32 * _entries(section, section.length)),
+            Part(("length",), 9 * count * _entries(swept, swept.length)),
+            _curves(swept, count * _points(section.steps, self.log_interval)),
+        ]
+        return max(LEAST, megabytes(parts))
 
 
 class Windows(Model):
@@ -521,6 +685,25 @@ class Recall(Section):
     solved: Annotated[float, Field(gt=0, le=1)]  # validation accuracy at which a run ends
     validation: Count  # sequences by which runs end and a rate is chosen
     test: Count  # sequences by which kernels are judged
+
+    largest: ClassVar[int] = LARGEST_OF_GPU
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """Weights, logits, scores and draws of one run, of the kernel that takes most."""
+        vocabulary, length, width = self.vocabulary, self.length, self.width
+        batch = max(self.batch, 64)  # as many are judged at once
+        features = self.features**2  # those of the linear kernels are f (f + 1) / 2
+        yield [
+            Part(("width", "vocabulary"), width * (20 * vocabulary + 110 * width)),
+            Part(("vocabulary", "batch", "pairs"), 17 * vocabulary * batch * self.pairs),
+            Part(("batch", "length", "width"), batch * length * (23 * length + 62 * width)),
+            Part(("features", "batch", "length"), features * (40 * width + 10 * batch * length)),
+            Part(("steps", "batch"), 32 * self.steps * self.batch),
+            *(
+                Part((key, "vocabulary"), getattr(self, key) * (8 * vocabulary + 32 * length))
+                for key in ("validation", "test")
+            ),
+        ]
 
     def relations(self) -> Iterator[Fault]:
         """Sequences that exist, and enough of them for three splits."""
@@ -581,6 +764,18 @@ class Rebased(Model):
             yield Fault("features", self.features, "it must be even")
         yield from _unknown("settings", self.settings, self.recall, "{at}recall")
         yield from _unknown("limited", self.limited, self.settings, "{at}settings")
+
+    def memory_of(self, section: Attention) -> int:
+        """Megabytes that all kernels on the task of figure 2 ask for."""
+        vectors = section.replicates * section.length * self.features  # of keys
+        parts = [
+            _matrices(section, KERNELS),
+            _samples(section, KERNELS, section.batch),
+            Part(("length",), KERNELS * 47 * _entries(section, section.length)),
+            Part(("features",), KERNELS * 28 * vectors),
+            _curves(section, KERNELS * _points(section.steps, section.log_interval)),
+        ]
+        return max(LEAST, megabytes(parts))
 
 
 # --- What figures draw and claims judge ---
@@ -700,6 +895,15 @@ class Settings(Model):
             if swept and swept.kind != "proximal":
                 at = f"training.{name}.optimizers.proximal.kind"
                 yield Fault(at, swept.kind, "it must be proximal: regularization sweeps its lambda")
+        grid = self.regularization
+        for name, section in self._swept():
+            if (needed := grid.memory_of(section)) > LARGEST:
+                said = f"with training.{name}, and {len(grid.penalties)} lambdas in all, "
+                said += _gigabytes(needed, LARGEST)
+                yield Fault("regularization.per_decade", grid.per_decade, said)
+        if (needed := self.rebased.memory_of(self.attention)) > LARGEST:
+            said = f"with the sizes of attention {_gigabytes(needed, LARGEST)}"
+            yield Fault("rebased.features", self.rebased.features, said)
         for place, kind in _NAMED.items():
             named = look_up(self, place)
             names = (named,) if isinstance(named, str) else named
@@ -715,6 +919,15 @@ class Settings(Model):
                         if optimizer not in known:
                             said = f"it must have an optimizer named {optimizer}"
                             yield Fault(place, name, said)
+
+    def _swept(self) -> Iterator[tuple[str, Training]]:
+        """The section of each sweep over lambda; another eta takes no more memory."""
+        grid = self.regularization
+        for name in grid.sections:
+            if section := self.training.get(name):
+                yield name, section
+                if name == grid.varied:
+                    yield name, section.model_copy(update={"batch": grid.larger_batch})
 
 
 _NAMED = {
@@ -751,6 +964,10 @@ def look_up(settings: Any, key: str) -> Any:
     return settings
 
 
+def _gigabytes(taken: int, largest: int) -> str:
+    return f"it takes {taken / 1000:.3g} GB, which must be at most {largest // 1000} GB"
+
+
 def _less(key: str, value: Any, other: str, bound: Any) -> Fault:
     return Fault(key, value, f"it must be less than {{at}}{other}, {bound}")
 
@@ -773,57 +990,3 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -
     for name in names:
         if name not in known:
             yield Fault(key, name, f"it must be one of {where}: {', '.join(known) or 'none'}")
-
-
-def _too_large(section: Model) -> Iterator[Fault]:
-    """What of an experiment does not fit the memory of a job."""
-    own = section.model_dump()
-    recall = isinstance(section, Recall)
-    most = LARGEST_OF_GPU if recall else LARGEST
-    for keys, size in _recall_sizes(own) if recall else _bigram_sizes(own):
-        if size > most:
-            held = (key for key in keys if key.split(".")[0] in own)
-            key = max(held, key=lambda key: look_up(own, key))
-            said = (
-                f"with the other sizes and replicates it makes {size:.1e} numbers, which must be "
-                f"at most {most:.0e}"
-            )
-            yield Fault(key, look_up(own, key), said)
-            return  # the others may be right without it
-
-
-Sizes = Iterator[tuple[tuple[str, ...], int]]
-"""Keys, and how many numbers a job holds for them."""
-
-
-def _bigram_sizes(setting: Mapping[str, Any]) -> Sizes:
-    """Of all matrices and of a batch."""
-    states, replicates = setting["states"], setting["replicates"]
-    yield ("states",), replicates * states**2
-    if setting.get("particles"):  # a simulation follows particles, and no tokens
-        yield ("states", "particles"), replicates * states * setting["particles"]
-        return
-    for key in ("batch", "length"):
-        if key in setting:
-            yield ("states", key), replicates * states * setting[key]
-    counts = setting.get("replicates_at", ())
-    for length, count in zip(setting.get("lengths", ()), counts, strict=False):
-        yield ("lengths",), min(count, replicates) * states * length
-    for part, values in setting.items():
-        for key in ("batch", "length", "longest"):
-            if isinstance(values, dict) and key in values:
-                yield (f"{part}.{key}",), replicates * states * values[key]
-
-
-def _recall_sizes(setting: Mapping[str, Any]) -> Sizes:
-    """Of weights, logits, scores and draws."""
-    vocabulary, length, width, batch = (
-        setting[key] for key in ("vocabulary", "length", "width", "batch")
-    )
-    yield ("width", "vocabulary"), width * (width + vocabulary)
-    yield ("vocabulary", "batch", "pairs"), vocabulary * batch * setting["pairs"]
-    yield ("batch", "length", "width"), batch * length * max(length, width)
-    for key in ("validation", "test"):
-        yield (key, "vocabulary"), setting[key] * (vocabulary + length)
-    # Those of the linear kernels are f (f + 1) / 2.
-    yield ("features", "batch", "length"), setting["features"] ** 2 * (width + batch * length)

@@ -124,7 +124,7 @@ def test_provenance_tells_all_settings(folder):
         ("--log-interval 0", "--log-interval is 0; it must be at least 1"),
         (f"--rate 1{'0' * 400}", "--rate is inf; it must be a finite number"),
         ("--states 100 --length 200001 --replicates 10", "--length is 200001; with the other"),
-        ("--states 100 --replicates 10 --batch 200001", "--batch is 200001; with the other"),
+        ("--states 100 --replicates 10 --batch 400001", "--batch is 400001; with the other"),
         ("--rate 0", "--rate is 0.0; it must be at least 1e-30"),
         ("--rate 1e-320", "--rate is 1e-320; it must be at least 1e-30"),
         ("--boost-rate nan", "--boost-rate is nan; it must be a finite number"),

@@ -17,6 +17,8 @@ class Sweep(NamedTuple):
     settings: Comparison
     printed: float
     """The section's own lambda."""
+    memory: int
+    """Megabytes that it asks for."""
 
 
 def sweeps(settings: Settings) -> dict[str, Sweep]:
@@ -30,7 +32,12 @@ def sweeps(settings: Settings) -> dict[str, Sweep]:
             f"penalty_{place:02}": _with(steps, penalty=penalty)
             for place, penalty in enumerate(grid.penalties)
         }
-        return Sweep(section, Comparison.of(grid, start, optimizers=swept), steps.penalty)
+        return Sweep(
+            section,
+            Comparison.of(grid, start, optimizers=swept),
+            steps.penalty,
+            grid.memory_of(start),
+        )
 
     return {
         **{section: sweep(section) for section in grid.sections},

@@ -20,7 +20,7 @@ from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.settings import Stage1Alone, Tasks
+from scb.settings import STAGE1_BATCH, Stage1Alone, Tasks
 from scb.store import tables
 from scb.theory.population import boost_signal_to_noise
 from scb.theory.stage1 import ladder, required_batch
@@ -96,10 +96,20 @@ def runs_of_stage1(settings: Stage1Alone, runs: Output, device: torch.device) ->
     prescribed = [uniform] * settings.replicates if settings.stationary == "uniform" else None
     task = Task.draw(drawing, prescribed).to(device)
     level = 1 / (settings.sparsity * settings.states)
+    centres = {rate: required_batch(task, rate) for rate in settings.rates}
+    ladders = {
+        rate: ladder(centre, settings.halvings, settings.doublings)
+        for rate, centre in centres.items()
+    }
+    largest = max(max(batches) for batches in ladders.values())
+    if (taken := settings.batch_bytes(largest)) > STAGE1_BATCH:
+        raise ValueError(
+            f"stage1_samples.doublings is {settings.doublings}; at T = {settings.length} a batch "
+            f"would have {largest} samples, {taken / 1e9:.3g} GB of at most {STAGE1_BATCH / 1e9:g}"
+        )
     frames = []
-    for rate in settings.rates:
-        centre = required_batch(task, rate)
-        for batch in ladder(centre, settings.halvings, settings.doublings):
+    for rate, centre in centres.items():
+        for batch in ladders[rate]:
             names = settings.stationary, settings.length, f"{rate:g}", batch
             seeds = [
                 derive(settings.seed, "stage1", *names, replicate)

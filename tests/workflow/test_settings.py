@@ -298,16 +298,18 @@ def test_presets_are_right(config):
 )
 def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
     (line,) = find_faults(put(config, key, value))
-    assert line.startswith(f"{key} is {value}; with the other sizes and replicates it makes ")
-    assert line.endswith(" numbers, which must be at most 2e+08")
+    told = f"{key} is {value}; with the other settings it takes "
+    assert line.startswith(told)
+    assert line.endswith(" GB, which must be at most 8 GB")
 
 
 @pytest.mark.parametrize("key", ["width", "vocabulary", "batch", "validation", "test", "features"])
 def test_recall_that_fits_no_memory_is_told_in_one_line(config, key):
     key = f"rebased.recall.stress.{key}"
     (line,) = find_faults(put(config, key, 10**8))
-    assert line.startswith(f"{key} is 100000000; with the other sizes and replicates it makes ")
-    assert line.endswith(" numbers, which must be at most 2e+09")
+    told = f"{key} is 100000000; with the other settings it takes "
+    assert line.startswith(told)
+    assert line.endswith(" GB, which must be at most 80 GB")
 
 
 def test_particles_are_at_most_the_other_positions(config):

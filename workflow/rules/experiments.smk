@@ -15,7 +15,7 @@ use rule experiment as tasks with:
     wildcard_constraints:
         section="|".join(TASKS),
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards: TASKS[wildcards.section].memory,
         runtime=5,
     params:
         module="scb.experiments.tasks",
@@ -39,6 +39,11 @@ use rule training as boost with:
         section="|".join(TRAINING),
     # What the longest job waits for.
     priority: 1
+    resources:
+        mem_mb=lambda wildcards: TRAINING[wildcards.section].memory,
+        runtime=60,
+        gpu=GPU,
+        device=SETTINGS.device,
     params:
         module="scb.experiments.boost",
         settings=lambda wildcards: read.Stage1.of(TRAINING[wildcards.section]).as_json(),
@@ -63,7 +68,7 @@ use rule training as optimizers with:
     # The longest job is one of these.
     priority: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards: TRAINING[wildcards.section].memory,
         runtime=120,
         gpu=GPU,
         device=SETTINGS.device,
@@ -85,6 +90,11 @@ use rule training as attention with:
         "<logs>/attention/attention.log",
     benchmark:
         "<benchmarks>/attention/attention.tsv"
+    resources:
+        mem_mb=SETTINGS.attention.memory,
+        runtime=60,
+        gpu=GPU,
+        device=SETTINGS.device,
     params:
         module="scb.experiments.attention",
         settings=read.Attending.of(SETTINGS.attention).as_json(),
@@ -105,7 +115,7 @@ use rule experiment as simulation with:
     wildcard_constraints:
         section="|".join(SIMULATION),
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards: SIMULATION[wildcards.section].memory,
         runtime=60,
     params:
         module="scb.experiments.simulate",
@@ -126,6 +136,11 @@ use rule training as check with:
         "<benchmarks>/check/check.tsv"
     # As long as the longest.
     priority: 1
+    resources:
+        mem_mb=SETTINGS.check.memory,
+        runtime=60,
+        gpu=GPU,
+        device=SETTINGS.device,
     params:
         module="scb.experiments.check",
         settings=read.Checking.of(SETTINGS.check).as_json(),

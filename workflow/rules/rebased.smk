@@ -21,7 +21,7 @@ use rule training as recall with:
         setting="|".join(RECALL),
         kernel="|".join(KERNELS),
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards: RECALL[wildcards.setting].memory,
         runtime=240,
         gpu=GPU,
         device=SETTINGS.device,
@@ -45,6 +45,11 @@ use rule training as rebased_columns with:
         "<logs>/rebased/columns.log",
     benchmark:
         "<benchmarks>/rebased/columns.tsv"
+    resources:
+        mem_mb=REBASED.memory_of(SETTINGS.attention),
+        runtime=60,
+        gpu=GPU,
+        device=SETTINGS.device,
     params:
         module="scb.experiments.rebased_columns",
         settings=read.Kernelising.of(SETTINGS.attention, REBASED).as_json(),

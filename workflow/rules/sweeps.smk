@@ -21,6 +21,11 @@ use rule training as stage1 with:
         mu="uniform|drawn",
     # The longest jobs of the extensions come first, so that no core waits for them at the end.
     priority: 1
+    resources:
+        mem_mb=STAGE1.memory,
+        runtime=60,
+        gpu=GPU,
+        device=SETTINGS.device,
     params:
         module="scb.experiments.stage1",
         settings=lambda wildcards: read.Stage1Alone.of(
@@ -72,6 +77,11 @@ use rule optimizers as sweep with:
     wildcard_constraints:
         sweep="|".join(SWEEPS),
     priority: 0
+    resources:
+        mem_mb=lambda wildcards: SWEEPS[wildcards.sweep].memory,
+        runtime=120,
+        gpu=GPU,
+        device=SETTINGS.device,
     params:
         settings=lambda wildcards: SWEEPS[wildcards.sweep].settings.as_json(),
 
@@ -115,6 +125,9 @@ use rule tasks as sensitivity_tasks with:
         "<logs>/sensitivity/tasks.log",
     benchmark:
         "<benchmarks>/sensitivity/tasks.tsv"
+    resources:
+        mem_mb=TRAINING[VARIED].memory,
+        runtime=5,
     params:
         settings=read.Tasks.of(SETTINGS.sensitivity, TRAINING[VARIED]).as_json(),
 
@@ -139,7 +152,7 @@ use rule training as sensitivity with:
     wildcard_constraints:
         variant="|".join(VARIANTS),
     resources:
-        mem_mb=4000,
+        mem_mb=TRAINING[VARIED].memory,
         runtime=60,
         gpu=GPU,
         device=SETTINGS.device,

@@ -14,6 +14,9 @@ use rule tasks as transfer_tasks with:
         "<logs>/transfer/tasks_{length}.log",
     benchmark:
         "<benchmarks>/transfer/tasks_{length}.tsv"
+    resources:
+        mem_mb=TRANSFER.memory,
+        runtime=5,
     params:
         settings=lambda wildcards: read.Tasks.of(
             TRANSFER,
@@ -35,6 +38,9 @@ use rule tasks as pretraining_tasks with:
         "<logs>/transfer/pretraining_tasks.log",
     benchmark:
         "<benchmarks>/transfer/pretraining_tasks.tsv"
+    resources:
+        mem_mb=TRANSFER.memory,
+        runtime=5,
     params:
         settings=read.Tasks.of(
             TRANSFER.pretrain, TRANSFER, SETTINGS.tasks, sampler="balanced"
@@ -54,7 +60,7 @@ use rule training as pretrain with:
     benchmark:
         "<benchmarks>/transfer/pretrain.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=TRANSFER.memory,
         runtime=30,
         gpu=GPU,
         device=SETTINGS.device,
@@ -77,7 +83,7 @@ use rule training as one_step with:
     benchmark:
         "<benchmarks>/transfer/one_step_{length}.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=TRANSFER.memory,
         runtime=60,
         gpu=GPU,
         device=SETTINGS.device,
