@@ -36,8 +36,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 test: style
 	$(PYTEST) -m "not slow and not slurm"
 
-# With all that is slow: 20 kills and 50 random settings, the worked examples, a browser.
+# With all that is slow: 20 kills and 50 random settings, the worked examples, a browser, which is
+# installed as Slurm is.
 test-all: style
+	@tests/workflow/install.sh "The report in a browser" chromium chromium
 	$(PYTEST) -m "not slurm"
 
 style: setup
@@ -48,7 +50,7 @@ style: setup
 # The smoke DAG through a Slurm of one node. As root on Debian or Ubuntu it installs the packages;
 # where it cannot, it says that nothing was tested.
 test-slurm: setup
-	@tests/workflow/install_slurm.sh
+	@tests/workflow/install.sh Slurm "slurmctld slurmd munged" "slurm-wlm munge"
 	$(BIN)/python -m pytest -m slurm
 
 # More random settings than there is time for in `make test-all`: 500.
