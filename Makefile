@@ -1,12 +1,13 @@
 # `make` regenerates every figure, `make test-all` checks everything; both set up .venv first.
 PYTHON ?= python3
 CORES ?= all
-WORKERS ?= 2
+# Of tests, for two cores: much of a workflow's time is waiting.
+WORKERS ?= 3
 AGAINST ?= docs/gallery
 TORCH ?= 2.13.0
 
-# Not locked: builds of torch for CUDA bring the one they need, others test with any.
-TRITON := 'triton>=3.4; sys_platform == "linux"'
+# The one that torch $(TORCH) for CUDA asks for, so that others compile and test what its users run.
+TRITON := 'triton==3.7.1; sys_platform == "linux"'
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -16,11 +17,15 @@ SMOKE := --configfile tests/workflow/smoke.yaml --scheduler greedy
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP := -m pip --quiet --disable-pip-version-check
 
-.PHONY: all setup style test test-all test-slurm test-nightly verify smoke extensions rebased report \
-	gallery check-gallery benchmark lock clean
+.PHONY: all plan setup style test test-all test-slurm test-nightly verify quick smoke extensions \
+	multiverse rebased report gallery check-gallery archive reuse benchmark lock clean
 
 all: setup
 	$(BIN)/snakemake --cores $(CORES)
+
+# What `make` would take, and which results it would replace: two lines, and nothing is run.
+plan: setup
+	$(BIN)/snakemake --cores $(CORES) --dry-run --quiet rules progress
 
 setup: $(INSTALLED)
 
@@ -36,8 +41,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 test: style
 	$(PYTEST) -m "not slow and not slurm"
 
-# With all that is slow: 20 kills and 50 random settings, the worked examples, a browser, which is
-# installed as Slurm is.
+# With all that is slow: 20 kills and 50 random settings, the targets that `all` leaves out, the
+# worked examples, a browser, which is installed as Slurm is.
 test-all: style
 	@tests/workflow/install.sh "The report in a browser" chromium chromium
 	$(PYTEST) -m "not slurm"
@@ -57,10 +62,16 @@ test-slurm: setup
 test-nightly: setup
 	NIGHTLY=1 $(PYTEST) tests/workflow/test_fuzz.py
 
-# Whether results are the published ones, a line for each table: `make verify AGAINST=folder` takes
-# those of another folder. Rebased tables are there after `make rebased`.
+# Whether results are whole and the published ones, a line for each table: `make verify
+# AGAINST=folder` takes those of another folder. Rebased tables are there after `make rebased`.
+# `make verify ARCHIVE=file` checks an archive instead.
 verify: setup
-	$(BIN)/python -m scb verify results $(AGAINST)
+	$(BIN)/python -m workflow.archive verify $(ARCHIVE)
+	$(if $(ARCHIVE),,$(BIN)/python -m scb verify results $(AGAINST))
+
+# The claims as printed over 32 replicates, and the figures behind them.
+quick: setup
+	$(BIN)/snakemake --cores $(CORES) --configfile presets/quick.yaml
 
 smoke: setup
 	$(BIN)/snakemake --cores $(CORES) all rebased $(SMOKE)
@@ -73,20 +84,32 @@ rebased: setup
 extensions: setup
 	$(BIN)/snakemake --cores $(CORES) extensions
 
+# All readings of figure 1, and what other values would do: the tuning behind the claims.
+multiverse: setup
+	$(BIN)/snakemake --cores $(CORES) multiverse
+
 # With what is not part of `all`, where it has been made.
 report: all
-	made=$$(for target in extensions rebased; do \
+	made=$$(for target in extensions multiverse rebased; do \
 	    $(BIN)/snakemake $$target --dry-run | grep -q 'Nothing to be done' && echo $$target; done); \
 	PYTHONPATH=.:workflow/report $(BIN)/snakemake all $$made \
 	    --reporter page --report-page-path report.zip
 
-# Copies figures and claims of the full replication into docs/gallery and the README.
+# Copies figures and claims into docs/gallery, and fills the README and documents from them.
 gallery: all
 	$(BIN)/python -m workflow.gallery
 
-# Whether docs/gallery and the README are of this code and these settings.
+# Whether they are what the published tables, this code and these settings say.
 check-gallery: setup
 	$(BIN)/python -m workflow.gallery --check
+
+# Results, figures and the report, if it has been made, in archive.zip: see docs/reuse.md.
+archive: all
+	$(BIN)/python -m workflow.archive make
+
+# Results that were copied here, or those of `make reuse ARCHIVE=file`, are taken for made here.
+reuse: setup
+	$(BIN)/python -m workflow.archive reuse $(ARCHIVE)
 
 # Minutes, on a machine that does nothing else; writes results/benchmark.json, .pdf and .png.
 benchmark: setup
@@ -106,4 +129,4 @@ lock:
 
 # Outputs only: .venv stays.
 clean:
-	rm -rf results figures smoke gpu report.zip .snakemake
+	rm -rf results figures quick smoke tuning gpu report.zip archive.zip .snakemake

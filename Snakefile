@@ -5,7 +5,8 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from workflow.guard import hold, require_places
+from workflow.guard import hold, losses, require_no_losses, require_places
+from workflow.log import Log
 from workflow.settings import folder_faults, require_device, require_valid, require_yaml
 from workflow.stopping import hear_sigterm_anywhere
 
@@ -35,11 +36,29 @@ include: "workflow/rules/experiments.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/multiverse.smk"
 include: "workflow/rules/rebased.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/article.smk"
+
+
+# Only here does Snakemake apply to what a rule's <job> stands for the constraints of that rule.
+wildcard_constraints:
+    length=r"\d+",
+    drawn="|".join(FURTHER),
+    branched="|".join(BRANCHED),
+    simulated="|".join(SIMULATED),
+    attended="|".join(ATTENDED),
+    setting="|".join(RECALL),
+    kernel="|".join(KERNELS),
+    mu="uniform|drawn",
+    states=r"\d+",
+    sweep="|".join(SWEEPS),
 
 
 require_places(workflow.rules, SETTINGS)
+
+logger.addHandler(Log(workflow, SETTINGS))
 
 
 rule all:
@@ -47,12 +66,19 @@ rule all:
     input:
         DRAWN["all"],
         rules.claims.output,
+        rules.article.output,
 
 
 rule extensions:
     input:
         DRAWN["extensions"],
-        rules.sensitivity_table.output,
+
+
+rule multiverse:
+    input:
+        DRAWN["multiverse"],
+        rules.judge_universes.output,
+        rules.best.output,
 
 
 rule rebased:
@@ -68,6 +94,8 @@ onstart:
     ):
         require_device(SETTINGS)
     hold(Path(SETTINGS.results))
+    if not (SETTINGS.overwrite or workflow.touch):
+        require_no_losses(losses(workflow))
     hear_sigterm_anywhere()
 
 

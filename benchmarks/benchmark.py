@@ -1,8 +1,9 @@
-"""Time of a training step beside the straightforward PyTorch, side by side in one process.
+"""Time of a training step beside what one would otherwise use, side by side in one process.
 
-Both do the same work: generation, forward, adjoint, the steps on V and A. Pairs of
-measurements alternate, so that what else the machine does slows both down alike; numbers
-are medians, with quartiles. Run by ``make benchmark``; nothing here is a timed test.
+All do the same work: generation, forward, adjoint, the steps on V and A. Measurements alternate,
+so that what else the machine does slows all down alike; numbers are medians, with quartiles.
+First come the rivals (`benchmarks.race`), then sweeps beside the straightforward PyTorch. Run by
+``make benchmark``; nothing here is a timed test.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,16 @@ import numpy as np
 import torch
 
 from benchmarks import plot
-from benchmarks.naive import Naive, rows_of_identity
+from benchmarks.floor import compiler
+from benchmarks.naive import Naive
+from benchmarks.race import COMPILED, FLOOR, OURS, RIVALS, Program, floor, race, ready, rivals
+from benchmarks.rivals import Missing, Numba
 from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
 from scb.figures.style import save
-from scb.kernels import cpu, kernel_for
+from scb.kernels import kernel_for
+from scb.kernels.threads import set_threads
 from scb.learning.algorithm import train
 from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer
@@ -86,6 +92,11 @@ class Preset:
         T and B around which the sweeps go.
     around : tuple of N at which T, B and R are swept
     lengths, states, batches, replicates : tuples of what is swept
+    against : tuples of N and of R
+        At which rivals take part.
+    rivals : tuple of classes
+    race : float
+        Seconds of their measurements at each of them.
     jobs : tuple of Job
     first_call : bool
         Whether to compile the kernels anew, to see how long it takes.
@@ -97,7 +108,7 @@ class Preset:
         For the pairs of a setting; where not even `LEAST_PAIRS` fit, the straightforward
         PyTorch is left out.
     total : float
-        Seconds in which everything should end: on a slow machine the rest takes less each.
+        Seconds in which the sweeps should end: on a slow machine the rest takes less each.
     memory : float
         Bytes that its one-hot matrices may take.
     """
@@ -109,6 +120,9 @@ class Preset:
     states: tuple[int, ...]
     batches: tuple[int, ...]
     replicates: tuple[int, ...]
+    against: tuple[tuple[int, ...], tuple[int, ...]]
+    rivals: tuple[Any, ...]
+    race: float
     jobs: tuple[Job, ...]
     first_call: bool
     pairs: int
@@ -139,6 +153,9 @@ FULL = Preset(
     states=(3, 10, 20, 50, 100, 300),
     batches=(1, 4, 16, 64, 256, 1024),
     replicates=(1, 2, 4, 8, 16, 32, 64),
+    against=((3, 20, 100), (1, 32)),
+    rivals=RIVALS,
+    race=15.0,
     jobs=(
         *(Job(states, replicates, 64, 20) for states in (3, 20) for replicates in (32, 1, 8, 64)),
         Job(3, 32, 1024, 20),
@@ -148,7 +165,7 @@ FULL = Preset(
     pairs=11,
     least=0.04,
     seconds=6.0,
-    total=400.0,
+    total=240.0,
 )
 
 QUICK = Preset(
@@ -159,6 +176,9 @@ QUICK = Preset(
     states=(3, 5),
     batches=(1, 8),
     replicates=(1, 2),
+    against=((3,), (1,)),
+    rivals=(Naive, Numba),  # others take seconds to compile
+    race=0.5,
     jobs=(Job(3, 1, 4, 2, length=100),),
     first_call=False,
     pairs=3,
@@ -226,14 +246,11 @@ def alternate(
     return one, two
 
 
-def compare(
-    setting: Setting, task: Task, preset: Preset, encode: Callable[..., Any] | None = None
-) -> dict[str, Any]:
+def compare(setting: Setting, task: Task, preset: Preset) -> dict[str, Any]:
     """Seconds of a step, and how many times the straightforward PyTorch takes."""
     ours = Ours(task, setting.batch)
     ours.steps(3)
-    options = {} if encode is None else {"encode": encode}
-    models = [Naive(task.replicate(r), RATE, r, **options) for r in range(setting.replicates)]
+    models = [Naive(task.replicate(r), RATE, r) for r in range(setting.replicates)]
 
     def naive(count: int) -> None:
         for model in models:  # one after the other: it has no dimension of replicates
@@ -255,6 +272,35 @@ def compare(
         "naive_seconds": spread(naive_seconds) if theirs else None,
         "speedup": spread(ratios) if theirs else None,
     }
+
+
+def against_rivals(states: int, preset: Preset) -> list[dict[str, Any]]:
+    """Each program's step, a row each: seconds, and how many times as long as ours it takes."""
+    rows: list[dict[str, Any]] = []
+    compiled = {kind.name for kind in COMPILED}
+    for replicates in preset.against[1]:
+        setting = replace(preset.centre(states), replicates=replicates)
+        task = sample_tasks(states, setting.length, replicates)
+        ours = Ours(task, setting.batch)
+        makers: dict[str, Callable[[], Program]] = {
+            OURS: partial(Program, ours.steps, replicates),
+            FLOOR: partial(floor, task, ours.stream, RATE, setting.batch),
+        }
+        with all_threads(1):
+            if not rows:
+                others, absent = ready(rivals(preset.rivals, task, RATE, setting.batch))
+            both, missing = ready(makers)
+            limits = preset.pairs, preset.least, preset.race
+            seconds = race(both | others, replicates, *limits)
+        for name in (*makers, *(kind.name for kind in preset.rivals)):
+            row: dict[str, Any] = {**asdict(setting), "program": name, "compiled": name in compiled}
+            row["missing"] = (missing | absent).get(name)
+            if name in seconds:
+                pairs = zip(seconds[name], seconds[OURS], strict=True)
+                row |= {"rounds": len(seconds[name]), "seconds": spread(seconds[name])}
+                row["ratio"] = spread([one / us for one, us in pairs])
+            rows.append(row)
+    return rows
 
 
 def parts_of_a_step(setting: Setting, task: Task, preset: Preset) -> dict[str, dict[str, float]]:
@@ -294,7 +340,7 @@ def share_of_metrics(job: Job, preset: Preset) -> dict[str, float]:
     task = sample_tasks(job.states, job.length, job.replicates)
     ours = Ours(task, job.batch)
     model = ours.model
-    curves = Curves(task, ["measured"], "train", LOG_INTERVAL, 0)
+    curves = Curves(task, ["measured"], "train", LOG_INTERVAL, 0, rounding=0.25)
     shares = []
     for repeat in range(preset.pairs):
         steps = seconds_of(ours.steps, LOG_INTERVAL)
@@ -355,12 +401,12 @@ def torch_threads(threads: int) -> Iterator[None]:
 @contextlib.contextmanager
 def all_threads(threads: int) -> Iterator[None]:
     """Torch's operations and our kernels on so many threads."""
-    cpu.set_threads(threads)
+    set_threads(threads)
     try:
         with torch_threads(threads):
             yield
     finally:
-        cpu.set_threads(None)
+        set_threads(None)
 
 
 def thread_speedups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -400,6 +446,7 @@ def peak_memory(job: Job) -> float:
         settings = Stage1(
             seed=SEED,
             log_interval=LOG_INTERVAL,
+            rounding=0.25,
             batch=job.batch,
             boost=Boost(steps=job.steps, rate=RATE),
         )
@@ -466,6 +513,22 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def version_of(package: str) -> str | None:
+    """Of a package that may not be there."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    return None
+
+
+def c_compiler() -> str | None:
+    """What the C compiler calls itself."""
+    with contextlib.suppress(Missing, OSError, subprocess.CalledProcessError):
+        command = [compiler(), "--version"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()[0]
+    return None
+
+
 def measure(preset: Preset) -> dict[str, Any]:
     """Everything, as it is written to JSON."""
     start = time.monotonic()
@@ -483,11 +546,19 @@ def measure(preset: Preset) -> dict[str, Any]:
             f"{memory[-1]['megabytes']:.0f} MB at most"
         )
 
+    against = []
+    for states in preset.against[0]:
+        for row in against_rivals(states, preset):
+            against.append(row)
+            found = f"{row['ratio']['median']:.2f} times ours" if "ratio" in row else row["missing"]
+            say(f"N={states} R={row['replicates']} {row['program']}: {found}")
+
     measuring = asdict(preset.jobs[0]) | {"share": share_of_metrics(preset.jobs[0], preset)}
     settings = preset.settings()
-    rows, lookups, breakdown = [], [], []
+    rows, breakdown = [], []
+    end = time.monotonic() + preset.total
     for number, setting in enumerate(settings, 1):
-        left = max(0.0, start + preset.total - time.monotonic())
+        left = max(0.0, end - time.monotonic())
         # Most settings take less than their share, so that some may take more.
         share = 2 * left / len(thread_counts()) / (len(settings) - number + 1)
         now = replace(preset, seconds=min(preset.seconds, share))
@@ -498,8 +569,6 @@ def measure(preset: Preset) -> dict[str, Any]:
                 rows.append(where | compare(setting, task, now))
                 if setting == preset.centre(setting.states):
                     breakdown.append(where | parts_of_a_step(setting, task, now))
-                    found = compare(setting, task, now, rows_of_identity)
-                    lookups.append(where | (found["speedup"] or NOT_RUN))
             ratio = rows[-1]["speedup"]
             say(
                 f"{number}/{len(settings)} N={setting.states} T={setting.length} "
@@ -509,10 +578,10 @@ def measure(preset: Preset) -> dict[str, Any]:
             )
     keys = (*SIZES, "threads")
     return {
+        "against_rivals": against,
         "speedup_over_naive": [
             {key: row[key] for key in keys} | (row["speedup"] or NOT_RUN) for row in rows
         ],
-        "speedup_over_naive_without_one_hot": lookups,
         "ns_per_token": breakdown,
         "exponent_of_cost_in_length": exponents(rows, preset),
         "speedup_of_threads": thread_speedups(rows),
@@ -534,6 +603,8 @@ def measure(preset: Preset) -> dict[str, Any]:
             "torch": torch.__version__,
             "numba": numba.__version__,
             "numpy": np.__version__,
+            "jax": version_of("jax"),
+            "c": c_compiler(),
             "scb": metadata.version("scb"),
             "commit": commit(),
         },

@@ -6,7 +6,7 @@ come from autograd. It is float32, without a loop over samples or positions, and
 copy that it could do without.
 """
 
-from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,15 +14,13 @@ from torch.nn import functional
 
 from scb.data.task import Task
 
+Samples = tuple[Tensor, Tensor, Tensor]
+"""Contexts (B, T), queries (B,) and targets (B,), int64."""
+
 
 def one_hot(tokens: Tensor, states: int) -> Tensor:
-    """X of every sample, shape (..., N): what one writes."""
+    """X of every sample, shape (..., N)."""
     return functional.one_hot(tokens, states).float()
-
-
-def rows_of_identity(tokens: Tensor, states: int) -> Tensor:
-    """The same as `one_hot`, faster: it makes no matrix of 8-byte integers first."""
-    return functional.embedding(tokens, torch.eye(states))
 
 
 class Naive:
@@ -35,18 +33,12 @@ class Naive:
         eta.
     seed : int
         Of its own random generator.
-    encode : function of tokens and N
-        `one_hot` or `rows_of_identity`.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        rate: float,
-        seed: int = 0,
-        encode: Callable[[Tensor, int], Tensor] = one_hot,
-    ) -> None:
-        self.states, self.length, self.encode = task.states, task.length, encode
+    name: ClassVar = "torch"
+
+    def __init__(self, task: Task, rate: float, seed: int = 0) -> None:
+        self.states, self.length = task.states, task.length
         self.mu = task.stationary[0].float()  # (N,)
         self.next = task.transition[0].float().mT.contiguous()  # (N, N), row m is P[:, m]
         self.positions = task.positions[0].mT.contiguous()  # (N, Q)
@@ -58,8 +50,8 @@ class Naive:
         self.value = self.mu[:, None].repeat(1, self.states).requires_grad_()  # (N, N)
         self.columns = torch.full((self.states, self.length), 1 / self.length, requires_grad=True)
 
-    def sample(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Contexts (B, T), queries (B,) and targets (B,)."""
+    def sample(self, size: int) -> Samples:
+        """A batch."""
 
         def draw(probabilities: Tensor, count: int) -> Tensor:
             return torch.multinomial(
@@ -73,26 +65,32 @@ class Naive:
         targets = draw(self.next[contexts.gather(1, sources)[:, 0]], 1)[:, 0]
         return contexts, queries, targets
 
-    def loss(self, contexts: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
+    def loss(
+        self, value: Tensor, columns: Tensor, contexts: Tensor, queries: Tensor, targets: Tensor
+    ) -> Tensor:
         """Mean of ``1/2 |e_o - V X a^(k)|^2``."""
-        tokens = self.encode(contexts, self.states)  # (B, T, N)
-        attended = torch.einsum("btn,bt->bn", tokens, self.columns[queries])
-        prediction = attended @ self.value.mT  # (B, N)
-        return 0.5 * (self.encode(targets, self.states) - prediction).square().sum(1).mean()
+        tokens = one_hot(contexts, self.states)  # (B, T, N)
+        attended = torch.einsum("btn,bt->bn", tokens, columns[queries])
+        prediction = attended @ value.mT  # (B, N)
+        return 0.5 * (one_hot(targets, self.states) - prediction).square().sum(1).mean()
 
     @torch.no_grad()
-    def descend(self) -> None:
-        """``V -= eta_V G_V`` and ``A -= eta_A G_A`` from the gradients."""
+    def descend(self, gradient: Tensor, slope: Tensor) -> None:
+        """``V -= eta_V G_V`` and ``A -= eta_A G_A`` from the gradients (N, N) and (N, T)."""
+        gradient = (gradient - gradient.mean(0)) / self.mu
+        gradient = gradient - torch.outer(gradient @ self.mu, self.mu / self.mu.dot(self.mu))
+        self.value -= self.value_rate * gradient
+        slope = slope - slope.mean(1, keepdim=True)
+        self.columns -= (self.attention_rate / self.mu)[:, None] * slope
+
+    def update(self, *samples: Tensor) -> None:
+        """A step on given samples."""
+        self.value.grad = self.columns.grad = None
+        self.loss(self.value, self.columns, *samples).backward()
         assert self.value.grad is not None
         assert self.columns.grad is not None
-        gradient = (self.value.grad - self.value.grad.mean(0)) / self.mu
-        gradient -= torch.outer(gradient @ self.mu, self.mu / self.mu.dot(self.mu))
-        self.value -= self.value_rate * gradient
-        gradient = self.columns.grad - self.columns.grad.mean(1, keepdim=True)
-        self.columns -= (self.attention_rate / self.mu)[:, None] * gradient
+        self.descend(self.value.grad, self.columns.grad)
 
     def step(self, size: int) -> None:
         """One training step on a fresh batch of ``size`` samples."""
-        self.value.grad = self.columns.grad = None
-        self.loss(*self.sample(size)).backward()
-        self.descend()
+        self.update(*self.sample(size))

@@ -3,13 +3,14 @@
 Replication of Ren, Wang and Lee, *Learning and Transferring Sparse Contextual
 Bigrams with Linear Transformers*, NeurIPS 2024.
 
-``from scb import Task`` is the door; everything else is imported from its module
+This is the door: a `Task`, drawn or your own; `train` and `load_run`, which give a run with its
+curves and models. Everything else is imported from its module
 (``from scb.learning.metrics import measure``).
 """
 
 from typing import Any
 
-__all__ = ["Task"]
+__all__ = ["Task", "load_run", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,12 @@ def __getattr__(name: str) -> Any:
         from scb.data.task import Task
 
         return Task
+    if name in ("train", "load_run"):
+        from scb import training
+
+        return getattr(training, name)
     raise AttributeError(f"module 'scb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

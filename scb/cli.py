@@ -1,62 +1,65 @@
-"""The command line: ``python -m scb train`` takes one setting from its tasks to a plot.
+"""The command line, ``python -m scb`` or ``scb``.
 
-It calls the jobs of the pipeline's rules one after the other, so its numbers are those of the
-pipeline at the same setting. ``python -m scb verify`` compares results with published ones.
+``train`` takes one setting from its tasks to a plot (`scb.training`). ``verify`` compares results
+with published ones, ``compare`` two folders of results with each other.
 """
 
 import argparse
-import json
-import os
-import re
 import reprlib
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import signature
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from scb.faults import find_faults, one_line
-from scb.settings import Comparison, Stage1, Tasks, Training
+from scb import training
+from scb.faults import one_line
+from scb.settings import Tasks
 
 if TYPE_CHECKING:
     from scb.data.task import Task
 
-TABLES = ("tasks", "curves", "states")
-"""Tables of `train`, each a Parquet file."""
+SIZES = {"states": ("N", 3), "length": ("T", 5000), "sparsity": ("Q", 2)}
+"""Symbols of the sizes of a task, and their values unless they are given."""
 
-FILES = (*(f"{name}.parquet" for name in TABLES), "overview.pdf", "overview.png", "provenance.json")
-"""All that `train` writes."""
-
-OPTIONS = ("seed", "replicates", "log_interval", "states", "length", "sparsity", "batch", "steps")
-"""Options of `train` that are keys of a section of ``training``."""
-
-KINDS = ("proximal", "sgd")
-"""Optimizers of `train`, each of the kind that it is named after."""
+OPTIONS = {
+    name: parameter.default
+    for name, parameter in signature(training.train).parameters.items()
+    if name not in ("task", "output", "overwrite")
+}
+"""Options of ``train`` that are arguments of `scb.training.train`, with their defaults."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m scb") -> int:
     """Run a command; returns its exit status, 1 after one line on what went wrong."""
-    parser = _Parser(prog="python -m scb", description="Sparse contextual bigrams, replicated.")
+    parser = _Parser(prog=prog, description="Sparse contextual bigrams, replicated.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    train_command = commands.add_parser(
-        "train",
-        help="train one setting: tables and a plot",
-        description=f"{train.__doc__} Defaults in parentheses.",
-        allow_abbrev=False,
-    )
-    _add_options(train_command)
-    train_command.set_defaults(run=partial(_train, train_command))
-    verify_command = commands.add_parser(
-        "verify", help="compare results with published ones", allow_abbrev=False
-    )
-    verify_command.add_argument("results", type=Path, help="folder of results")
-    verify_command.add_argument("against", type=Path, help="folder of the tables to compare with")
-    verify_command.set_defaults(run=_verify)
+    _add_train(commands)
+    _add_verify(commands)
+    _add_compare(commands)
     options = parser.parse_args(argv)
     run: Callable[[Namespace], int] = options.run
     return run(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong on one line, without the usage."""
+        self.exit(2, one_line(f"{self.prog}: {message}") + "\n")
+
+
+Commands = Any  # argparse names the type of its subparsers privately
+
+
+def _add_verify(commands: Commands) -> None:
+    command = commands.add_parser(
+        "verify", help="compare results with published ones", allow_abbrev=False
+    )
+    command.add_argument("results", type=Path, help="folder of results")
+    command.add_argument("against", type=Path, help="folder of the tables to compare with")
+    command.set_defaults(run=_verify)
 
 
 def _verify(options: Namespace) -> int:
@@ -65,14 +68,112 @@ def _verify(options: Namespace) -> int:
     return verify(options.results, options.against)
 
 
-def _train(command: "_Parser", options: Namespace) -> int:
-    # Rates that a closed form gives are not known yet.
-    for fault in find_faults(_section(options, 1.0, 1.0, 0.0), Training):
-        key, said = fault.split(" ", 1)
-        option = re.sub(r"optimizers\.\w+\.", "", key)
-        command.error(f"--{re.sub('[._]', '-', option)} {said}")
+def _add_compare(commands: Commands) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="overlay two folders of results: curves, settings, verdicts",
+        description=_compare.__doc__,
+        allow_abbrev=False,
+    )
+    command.add_argument("mine", metavar="A", type=Path, help="folder of results")
+    command.add_argument("other", metavar="B", type=Path, help="another")
+    said = "figure of the curves that differ, a .pdf; a .png goes beside it (%(default)s)"
+    command.add_argument("--output", type=Path, default=Path("compare.pdf"), help=said)
+    command.set_defaults(run=partial(_compare, command))
+
+
+def _compare(command: _Parser, options: Namespace) -> int:
+    """Say where settings and verdicts of two folders differ, and overlay curves that do."""
+    from scb.analysis.compare import Folders, said  # not at the top: imports pandas
+    from scb.claims.changes import changes
+    from scb.figures.overlay import overlay, require_ours, save
+
     try:
-        train(options)
+        require_ours(options.output)
+        folders = Folders.of(options.mine, options.other)
+        verdicts, outcomes = changes(options.mine, options.other)
+        settings = list(map(said, folders.settings()))
+        print(f"{options.mine} | {options.other}")
+        for what, lines in (("settings", settings), ("verdicts", verdicts), ("outcomes", outcomes)):
+            print("\n  ".join([f"{what} that differ: {len(lines)}", *lines]))
+        differing = folders.differing()
+        print(f"curves that differ: {len(differing)} of {len(folders.sections)} sections")
+        if differing:
+            runs = {section: folders.runs(section) for section in differing}
+            save(overlay(runs, (options.mine, options.other)), options.output)
+            print(f"  {', '.join(differing)}: drawn in {options.output}")
+    except (ValueError, OSError) as error:
+        print(one_line(f"{command.prog}: {error}"), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_train(commands: Commands) -> None:
+    command = commands.add_parser(
+        "train",
+        help="train one setting: tables and a plot",
+        description="Train Stage 1 and the optimizers after it, on tasks that are drawn or your "
+        "own; write Parquet files and a plot. Defaults in parentheses.",
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=partial(_train, command))
+
+    def add(name: str, text: str, default: Any = None, **more: Any) -> None:
+        more["dest"] = more.get("dest", name.replace("-", "_"))
+        default = OPTIONS.get(more["dest"], default)
+        shown = " ".join(default) if isinstance(default, tuple) else default
+        text = text if shown is None else f"{text} ({shown})"
+        command.add_argument(f"--{name}", default=default, help=text, **more)
+
+    integer, number = _of(int, "an integer"), _of(float, "a number")
+    for size, (symbol, default) in SIZES.items():
+        add(size, f"{symbol} ({default}, or that of your own task)", type=integer)
+    file = {"type": Path, "metavar": "FILE"}
+    add("tasks", "tasks of your own, as tasks.parquet of a run or of Task.save", **file)
+    add("transition", "P of your own task, .csv or .npy; columns are distributions", **file)
+    add("attention", "Q of your own task, T rows and N columns, .csv or .npy", **file)
+    add("batch", "B, samples per step", type=integer)
+    add("steps", "last step", type=integer)
+    add("boost-steps", "last step of Stage 1", type=integer)
+    closed = "from a closed form of scb.theory.population"
+    add("boost-rate", f"eta of Stage 1; unless given, {closed}", type=number)
+    add("rate", "eta after Stage 1; unless given, half of it", type=number)
+    add("penalty", f"lambda of proximal; unless given, {closed}", type=number)
+    add("rounding", "c of the normalised solution", type=number)
+    kinds = training.KINDS
+    add("optimizer", "after Stage 1, one or both", nargs="+", choices=kinds, dest="optimizers")
+    several = f"independent streams, each of a task drawn for it or of yours \
+({training.REPLICATES}, or as many as you give tasks)"
+    add("replicates", several, type=integer)
+    add("seed", "root of all seeds", type=integer)
+    add("log-interval", "steps between two points of a curve", type=integer)
+    add("device", "auto, cpu, cuda or cuda:NUMBER")
+    add("threads", "of the CPU", type=integer)
+    add("output", "folder, made if need be", Path("results/train"), type=Path)
+    command.add_argument("--overwrite", action="store_true", help="replace a run in that folder")
+
+
+def _train(command: _Parser, options: Namespace) -> int:
+    own = [path for path in (options.tasks, options.transition, options.attention) if path]
+    if options.tasks and len(own) > 1:
+        command.error("--tasks is a whole task: --transition and --attention do not go with it")
+    if not options.tasks and len(own) == 1:
+        command.error("--transition and --attention go together: P and Q make a task")
+    given = {name: getattr(options, name) for name in OPTIONS}
+    where = {"output": options.output, "overwrite": options.overwrite}
+    try:
+        if own:
+            task = _own_task(options)
+            for name in SIZES:
+                if (asked := getattr(options, name)) not in (None, there := getattr(task, name)):
+                    command.error(f"--{name} is {asked}; it is {there} in {own[-1]}")
+            training.train_given(task, given, **where, inputs=own)
+        else:
+            _train_on_drawn(options, given, where)
+    except training.OptionError as fault:
+        key, said = str(fault).split(" ", 1)
+        option = {"optimizers": "optimizer"}.get(key, key.replace("_", "-"))
+        command.error(f"{'' if own and key in SIZES else '--'}{option} {said}")
     except (ValueError, OSError) as error:
         print(one_line(f"{command.prog}: {error}"), file=sys.stderr)
         return 1
@@ -87,152 +188,45 @@ def _train(command: "_Parser", options: Namespace) -> int:
     except KeyboardInterrupt:
         print(f"{command.prog}: stopped, nothing written", file=sys.stderr)
         return 130
+    for name in training.FILES:
+        print(options.output / name)
     return 0
 
 
-def train(options: Namespace) -> None:
-    """Draw tasks, train Stage 1 and the optimizers after it, write Parquet files and a plot."""
-    # Not at the top: neither help nor a refusal should wait for torch.
-    import pandas as pd
+def _train_on_drawn(options: Namespace, given: dict[str, Any], where: dict[str, Any]) -> None:
+    for name, (_, default) in SIZES.items():
+        asked = getattr(options, name)
+        given[name] = default if asked is None else asked
+    if given["replicates"] is None:
+        given["replicates"] = training.REPLICATES
+    given |= training.DRAWN
+    training.require_options(given)
+    from scb.experiments.tasks import draw_tasks  # not before: imports torch
 
+    settings = Tasks(**{name: given[name] for name in Tasks.model_fields})
+    training.run(given, lambda path: draw_tasks(settings, tasks=path), **where)
+
+
+def _own_task(options: Namespace) -> "Task":
+    """The task in the files that are named.
+
+    Raises
+    ------
+    ValueError
+        One line naming the file, and the place in it, at fault.
+    """
+    from scb.data.matrices import read_matrix
     from scb.data.task import Task
-    from scb.experiments import boost, job, optimizers, tasks
-    from scb.figures import overview, style
-    from scb.learning.tables import CURVES
-    from scb.store import provenance
-    from scb.store.tables import read, setting, write
 
-    start = provenance.Start.of([])
-    device = job.set_up(options.device, options.threads)
-    folder: Path = options.output
-    for name in FILES:
-        if (folder / name).is_dir():
-            raise IsADirectoryError(f"{folder / name} is a folder, and would be a file")
-    folder.mkdir(parents=True, exist_ok=True)
-
-    # Moved last: a run that fails leaves nothing, and the files of an earlier one as they were.
-    with TemporaryDirectory(prefix=".", dir=folder) as scratch:
-        part = {name: Path(scratch, f"{name}.parquet") for name in (*TABLES, "boost", "state")}
-        given = Training.model_validate(_section(options, 1.0, 1.0, 0.0))
-        tasks.draw_tasks(Tasks.of(given), tasks=part["tasks"])
-        rates = _rates(options, Task.load(part["tasks"]))
-        section = Training.model_validate(_section(options, *rates))
-        boost.boost(
-            Stage1.of(section),
-            tasks=part["tasks"],
-            curves=part["boost"],
-            state=part["state"],
-            device=device,
-        )
-        optimizers.compare(
-            Comparison.of(section),
-            tasks=part["tasks"],
-            state=part["state"],
-            curves=part["curves"],
-            states=part["states"],
-            device=device,
-        )
-
-        said = setting(part["curves"])
-        curves = pd.concat(read(part[name], CURVES) for name in ("boost", "curves"))
-        write(curves, part["curves"], CURVES, said)
-        style.save(overview.draw(part["curves"]), Path(scratch, "overview.pdf"))
-        record = Path(scratch, "provenance.json")
-        provenance.write(
-            record,
-            settings=section.model_dump(mode="json"),
-            seed=section.seed,
-            device=job.describe(device),
-            threads=options.threads,
-            start=start,
-            outputs=[part[name] for name in TABLES],
-        )
-        _name_outputs_in(folder, record)
-        for name in FILES:
-            os.replace(Path(scratch, name), folder / name)
-
-    for name in FILES:
-        print(folder / name)
-
-
-def _section(options: Namespace, boost_rate: float, rate: float, penalty: float) -> dict[str, Any]:
-    """The options as a section of ``training``; rates and lambda unless they are given."""
-    given = vars(options)
-    rate = rate if options.rate is None else options.rate
-    penalty = penalty if options.penalty is None else options.penalty
-    kinds = {
-        "proximal": {"kind": "proximal", "rate": rate, "penalty": penalty},
-        "sgd": {"kind": "sgd", "rate": rate},
-    }
-    return {
-        **{name: given[name] for name in OPTIONS},
-        "sampler": "dirichlet",
-        "concentration": 1.0,
-        "weights": "uniform",
-        "boost": {
-            "steps": options.boost_steps,
-            "rate": boost_rate if options.boost_rate is None else options.boost_rate,
-        },
-        "optimizers": {name: kinds[name] for name in dict.fromkeys(options.optimizer)},
-    }
-
-
-def _rates(options: Namespace, task: "Task") -> tuple[float, float, float]:
-    """Rates of both stages and lambda; by the closed forms, as in config.yaml, unless given."""
-    from scb.theory.population import balancing_penalty, largest_stable_rate
-
-    def one_digit(number: Any) -> float:
-        return float(f"{float(number):.0e}")
-
-    boost_rate, rate, penalty = options.boost_rate, options.rate, options.penalty
-    if boost_rate is None:
-        boost_rate = one_digit(largest_stable_rate(task, options.batch).min() / 2)
-    if rate is None:
-        rate = boost_rate / 2
-    if penalty is None:
-        penalty = one_digit(balancing_penalty(task, options.batch, rate).median())
-    print(f"eta {boost_rate:g} in Stage 1, then {rate:g}; lambda {penalty:g}", file=sys.stderr)
-    return boost_rate, rate, penalty
-
-
-def _name_outputs_in(folder: Path, record: Path) -> None:
-    """Name the outputs of a provenance by where they will be, not by where they were written."""
-    content = json.loads(record.read_text(encoding="utf-8"))
-    digests = content["outputs"].items()
-    content["outputs"] = {str(folder / Path(path).name): digest for path, digest in digests}
-    record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong on one line, without the usage."""
-        self.exit(2, one_line(f"{self.prog}: {message}") + "\n")
-
-
-def _add_options(command: argparse.ArgumentParser) -> None:
-    def add(name: str, default: Any, text: str, **more: Any) -> None:
-        shown = " ".join(default) if isinstance(default, tuple) else default
-        text = text if shown is None else f"{text} ({shown})"
-        command.add_argument(f"--{name}", default=default, help=text, **more)
-
-    integer, number = _of(int, "an integer"), _of(float, "a number")
-    add("states", 3, "N", type=integer)
-    add("length", 5000, "T", type=integer)
-    add("sparsity", 2, "Q", type=integer)
-    add("batch", 64, "B, samples per step", type=integer)
-    add("steps", 1000, "last step", type=integer)
-    add("boost-steps", 400, "last step of Stage 1", type=integer)
-    closed = "from a closed form of scb.theory.population"
-    add("boost-rate", None, f"eta of Stage 1; unless given, {closed}", type=number)
-    add("rate", None, "eta after Stage 1; unless given, half of it", type=number)
-    add("penalty", None, f"lambda of proximal; unless given, {closed}", type=number)
-    add("optimizer", KINDS, "after Stage 1, one or both", nargs="+", choices=KINDS)
-    add("replicates", 8, "independent tasks and streams", type=integer)
-    add("seed", 0, "root of all seeds", type=integer)
-    add("log-interval", 10, "steps between two points of a curve", type=integer)
-    add("device", "auto", "auto, cpu, cuda or cuda:NUMBER")
-    add("threads", 1, "of the CPU", type=integer)
-    add("output", Path("results/train"), "folder, made if need be", type=Path)
+    if options.tasks:
+        return Task.load(options.tasks)
+    transition, attention = read_matrix(options.transition), read_matrix(options.attention)
+    try:
+        return Task.from_matrices(transition, attention)
+    except ValueError as fault:
+        of_transition = str(fault).startswith(("transition", "stationary", "states"))
+        path = options.transition if of_transition else options.attention
+        raise ValueError(f"{path}: {fault}") from None
 
 
 def _of(kind: type[int] | type[float], said: str) -> Callable[[str], float]:

@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
@@ -175,7 +175,10 @@ def _inner(annotation: Any, part: int | str, node: Any) -> Any:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is UnionType and isinstance(node, Mapping):
-        for choice in get_args(annotation):
+        choices = [choice for choice in get_args(annotation) if choice is not NoneType]
+        if len(choices) == 1:  # a section that may be left out
+            return choices[0]
+        for choice in choices:
             kinds = get_args(choice.model_fields["kind"].annotation) if _has_kind(choice) else ()
             if node.get("kind") in kinds:
                 return choice

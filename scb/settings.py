@@ -13,8 +13,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from scb.footprint import (
+    CONDITIONS,
+    KERNELS,
+    LARGEST,
+    LARGEST_OF_GPU,
+    LEAST,
+    ROW,
+    STAGE1_BATCH,
+    TASK,
+    Part,
+    entries,
+    logged,
+    matrices,
+    megabytes,
+    points,
+    samples,
+)
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # the tables hold 32 bits
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -26,9 +44,14 @@ Penalty = Annotated[float, Field(ge=0, le=1e30)]
 Signal = Annotated[float, Field(ge=1e-30, le=1)]
 # Below, mu is too rarely within a factor 4 of uniform to be drawn; above, P is uniform.
 Concentration = Annotated[float, Field(ge=0.1, le=1000)]
+# The steps are in proportion to the inverse.
+BoostingRate = Annotated[float, Field(ge=1e-4, le=1)]
 Growth = Annotated[float, Field(ge=1e-30, le=100)]  # eta times steps: these are in proportion
-Sampler = Literal["dirichlet", "balanced"]
+Sampler = Literal["dirichlet", "nontrivial", "softmax", "entries", "balanced"]
+Rounding = Annotated[float, Field(gt=0, le=1)]  # above 1 not even Q itself is kept
 Weights = Literal["uniform", "drawn"]
+ClaimId = Literal["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"]
+Schedule = Literal["constant", "decayed"]
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -55,7 +78,12 @@ Lengths = Annotated[tuple[Count, ...], Field(strict=False, min_length=2), AfterV
 Cosine = Annotated[float, Field(gt=-1, le=1)]
 Correlations = Annotated[tuple[Cosine, ...], _LIST, AfterValidator(_distinct)]
 Name = Annotated[str, _pattern("[a-z][a-z0-9_]{0,59}", "a name of a-z, 0-9 and '_'")]
+Commit = Annotated[str, _pattern("[0-9a-f]{7,40}", "a commit")]
 Device = Annotated[str, _pattern("auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:NUMBER")]
+# The command line of Snakemake makes text of `true`.
+Flag = Annotated[
+    bool, BeforeValidator(lambda told: told == "true" if told in ("true", "false") else told)
+]
 # No dot at the start of a part, so neither `..` nor a hidden folder.
 _PART = "[A-Za-z0-9_][A-Za-z0-9._-]*"
 Folder = Annotated[
@@ -64,19 +92,10 @@ Folder = Annotated[
     _pattern(f"/?{_PART}(/{_PART})*", "a path of letters, digits, '_', '-', '.' and '/'"),
 ]
 
-LARGEST = 8_000
-"""Megabytes that a job may take."""
-
-LARGEST_OF_GPU = 10 * LARGEST
-"""Of recall, whose published sizes are for a GPU."""
-
-LEAST = 2_000
-"""Megabytes that a job asks for if it needs less: more than all libraries take."""
-
 LEAKS = 1.0e-3
 """Held-out sequences of recall that may be in another split, in the mean: one ends the run."""
 
-DEFAULTS = ("seed", "replicates", "log_interval")
+DEFAULTS = ("seed", "replicates", "log_interval", "rounding")
 """What a section may set for itself, and else takes from the top of config.yaml."""
 
 
@@ -117,69 +136,6 @@ class Model(BaseModel):
         if faults := list(self.relations()):
             raise PydanticCustomError("relation", "related", {"faults": faults})
         return self
-
-
-# --- The memory of jobs ---
-#
-# Bytes are those that jobs were measured to take, with a tenth to spare. Most are copies that are
-# there at once while states are read, branched, measured or written.
-
-STARTED = 650 * 10**6
-"""Bytes of a job that holds nothing yet: Python, its libraries, the compiler of kernels."""
-
-TASK = 10_000
-"""Of each state of a replicate."""
-
-ROW = 1_000
-"""Of each logged step of a replicate, as tensors, as a data frame and as a table."""
-
-KERNELS = 10
-"""Kernels of rebased that are trained together on the task of figure 2."""
-
-STAGE1_BATCH = 2 * 10**9
-"""Of a batch of Stage 1 alone, at most."""
-
-
-class Part(NamedTuple):
-    """What a job holds in memory."""
-
-    keys: tuple[str, ...]
-    """Of the settings that decide it; one of them is to blame where it is too much."""
-    size: int
-    """In bytes."""
-
-
-def megabytes(parts: Iterable[Part]) -> int:
-    """What a job takes that holds these parts, rounded up to hundreds."""
-    return 100 * -(-(STARTED + sum(part.size for part in parts)) // 10**8)
-
-
-def _entries(section: Any, length: int) -> int:
-    """Of A, or of what is as long, in all replicates."""
-    return int(section.replicates * section.states * length)
-
-
-def _points(steps: int, log_interval: int) -> int:
-    """Logged steps at most: first and last are too, of either stage."""
-    return steps // log_interval + 4
-
-
-def _matrices(section: Any, conditions: int) -> Part:
-    """Of tasks, and V of the conditions, in double precision where it is measured."""
-    states = section.states
-    each = TASK * states + (160 + 65 * conditions) * states**2
-    return Part(("states",), section.replicates * each)
-
-
-def _samples(section: Any, conditions: int, batch: int, key: str = "batch") -> Part:
-    """Of a batch: its heads, and token sums and residuals of every condition."""
-    each = batch * (60 + 14 * conditions * section.states)
-    return Part(("states", key), section.replicates * each)
-
-
-def _curves(section: Any, points: int) -> Part:
-    """Of what is logged."""
-    return Part(("steps",), ROW * section.replicates * points)
 
 
 class Section(Model):
@@ -228,8 +184,13 @@ class Tasks(Sampling):
     sparsity: Count  # Q
 
     def relations(self) -> Iterator[Fault]:
-        """A pattern of all positions may be uniform attention, of energy K_Q = 0."""
+        """A pattern of all positions may be uniform attention, of energy K_Q = 0.
+
+        Of two states no P satisfies clause (c) but permutations, with equality.
+        """
         yield from super().relations()
+        if self.sampler == "nontrivial" and self.states < 3:
+            yield Fault("states", self.states, "it must be at least 3 for the sampler nontrivial")
         if self.sparsity >= self.length:
             yield _less("sparsity", self.sparsity, "length", self.length)
 
@@ -240,7 +201,6 @@ class Boost(Model):
     steps: Count  # its last one
     rate: Rate  # eta_1
     scaled: bool = True  # eta_V = eta/K_Q and eta_A = eta/K_P; else both are eta
-    signal: Rate | None = None  # each replicate ends Stage 1 once its larger signal is this
 
 
 class Proximal(Model):
@@ -249,6 +209,7 @@ class Proximal(Model):
     kind: Literal["proximal"]
     rate: Rate  # eta
     penalty: Penalty  # lambda
+    relative: bool = False  # entries of A lose eta_A lambda a step rather than lambda
     threshold: bool = True  # Stage 2 opens with a threshold at alpha_V/(2Q)
     scaled: bool = True  # as of Stage 1
 
@@ -276,6 +237,7 @@ class Stage1(Model):
 
     seed: Seed
     log_interval: Count
+    rounding: Rounding  # c of the normalised solution
     batch: Count  # B
     boost: Boost
 
@@ -286,16 +248,13 @@ class Comparison(Model):
     seed: Seed
     replicates: Replicates
     log_interval: Count
+    rounding: Rounding  # c of the normalised solution
     batch: Count  # B
     steps: Count  # the last one, Stage 1 included
     optimizers: dict[Name, Optimizer]
 
 
-class Variant(Stage1, Comparison):
-    """What both read, where one job does both."""
-
-
-class Training(Section, Tasks, Variant):
+class Training(Section, Tasks, Stage1, Comparison):
     """A setting that trains; without optimizers, Stage 1 is all."""
 
     steps: Count = 1  # only optimizers need it
@@ -312,10 +271,10 @@ class Training(Section, Tasks, Variant):
         count = max(1, len(self.optimizers))
         steps = max(self.steps, self.boost.steps)
         yield [
-            _matrices(self, count),
-            _samples(self, count, self.batch),
-            Part(("states", "length"), 24 * (1 + count) * _entries(self, self.length)),
-            _curves(self, (1 + count) * _points(steps, self.log_interval)),
+            matrices(self, count),
+            samples(self, count, self.batch),
+            Part(("states", "length"), 24 * (1 + count) * entries(self, self.length)),
+            logged(self, (1 + count) * points(steps, self.log_interval)),
         ]
 
 
@@ -324,22 +283,29 @@ class Attending(Model):
 
     seed: Seed
     log_interval: Count
+    rounding: Rounding  # c of the normalised solution
     batch: Count  # B
     steps: Count
     rate: Rate  # eta of V in both models and of A in the linear one
     logit_rate: Rate  # Adam's, of the softmax model's logits
 
 
-class Attention(Section, Tasks, Attending):
+class Scheduled(Attending):
+    """The same, and how rates change."""
+
+    schedule: Schedule = "constant"  # of all rates: decayed ones fall to 0 along a line
+
+
+class Attention(Section, Tasks, Scheduled):
     """Figure 2: a linear and a softmax transformer on one ground truth."""
 
     def jobs(self) -> Iterator[list[Part]]:
         """Both models."""
         yield [
-            _matrices(self, 2),
-            _samples(self, 2, self.batch),
-            Part(("states", "length"), 80 * _entries(self, self.length)),
-            _curves(self, 2 * _points(self.steps, self.log_interval)),
+            matrices(self, 2),
+            samples(self, 2, self.batch),
+            Part(("states", "length"), 80 * entries(self, self.length)),
+            logged(self, 2 * points(self.steps, self.log_interval)),
         ]
 
 
@@ -351,6 +317,7 @@ class Particles(Model):
 
     seed: Seed
     log_interval: Count
+    rounding: Rounding  # c of the normalised solution
     batch: Count  # B; the noise has variance 1/B
     steps: Count
     rate: Rate  # eta
@@ -386,7 +353,7 @@ class Simulation(Section, Tasks, Simulating):
         yield [
             Part(("states",), self.replicates * (TASK * states + 60 * matrix) + 250 * matrix),
             Part(("states", "particles"), 70 * max(states * self.particles, 2**20)),
-            _curves(self, 4 * _points(self.steps, self.log_interval)),
+            logged(self, 4 * points(self.steps, self.log_interval)),
         ]
 
 
@@ -400,8 +367,8 @@ class Check(Section, Tasks, Checking):
 
     def jobs(self) -> Iterator[list[Part]]:
         """All replicates simulated at once, then one after the other trained."""
-        always = [_matrices(self, 2), _curves(self, 5 * _points(self.steps, self.log_interval))]
-        yield [*always, Part(("states", "particles"), 70 * _entries(self, self.particles))]
+        always = [matrices(self, 2), logged(self, 5 * points(self.steps, self.log_interval))]
+        yield [*always, Part(("states", "particles"), 70 * entries(self, self.particles))]
         yield [
             *always,
             Part(("states", "length"), 40 * self.states * self.length),
@@ -426,6 +393,7 @@ class Pretraining(Pretrain):
     """What it reads."""
 
     seed: Seed
+    rounding: Rounding  # c of Stage 3
     concentration: Concentration
     correlations: Correlations
 
@@ -441,6 +409,7 @@ class Stepping(OneStep):
     """What it reads."""
 
     seed: Seed
+    rounding: Rounding  # c of the normalised solution
     batch: Count
     mixing: float
 
@@ -456,6 +425,7 @@ class Scratching(Budget):
 
     seed: Seed
     log_interval: Count
+    rounding: Rounding  # c of the normalised solution
     batch: Count
 
 
@@ -471,6 +441,7 @@ class Transfer(Section):
     seed: Seed
     replicates: Replicates
     log_interval: Count
+    rounding: Rounding  # c of Stage 3
     states: States  # N
     sparsity: Count  # Q
     concentration: Concentration  # of the balanced sampler
@@ -504,17 +475,17 @@ class Transfer(Section):
     def jobs(self) -> Iterator[list[Part]]:
         """Pretraining, and the runs of all correlations at each T; their curves are short."""
         yield [
-            _matrices(self, 1),
-            _samples(self, 1, self.pretrain.batch, "pretrain.batch"),
-            Part(("pretrain.length",), 40 * _entries(self, self.pretrain.length)),
+            matrices(self, 1),
+            samples(self, 1, self.pretrain.batch, "pretrain.batch"),
+            Part(("pretrain.length",), 40 * entries(self, self.pretrain.length)),
         ]
         count = len(self.correlations)
         for length, replicates in zip(self.lengths, self.replicates_at, strict=False):
-            entries = min(self.replicates, replicates) * self.states * length
+            all_entries = min(self.replicates, replicates) * self.states * length
             yield [
-                _matrices(self, count),
-                _samples(self, count, self.batch),
-                Part(("lengths",), 42 * count * entries),
+                matrices(self, count),
+                samples(self, count, self.batch),
+                Part(("lengths",), 42 * count * all_entries),
             ]
 
     def replicates_of(self, length: int) -> int:
@@ -557,7 +528,7 @@ class Laddered(Model):
 
     def batch_bytes(self, batch: int) -> int:
         """Bytes of a batch of all replicates."""
-        return _samples(self, 1, batch).size
+        return samples(self, 1, batch).size
 
 
 class Stage1Alone(Laddered):
@@ -568,14 +539,33 @@ class Stage1Alone(Laddered):
     rates: Rates
 
 
+class Odds(Model):
+    """How often Stage 1 ends with two positive signals, on the tasks of figure 5."""
+
+    length: Count  # T
+    batches: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)]  # B
+    rates: Annotated[tuple[BoostingRate, ...], _LIST, AfterValidator(_distinct)]  # eta
+    growth: Growth  # eta times steps
+
+
+class EveryOdds(Odds):
+    """For several vocabularies."""
+
+    states: Annotated[tuple[States, ...], _LIST, AfterValidator(_distinct)]  # N
+
+
+class Stage1Odds(Tasks, Odds):
+    """What it reads, for one vocabulary."""
+
+
 class Stage1Samples(Section, Laddered):
     """How many samples a step Stage 1 needs, for two kinds of mu."""
 
-    # The steps are in proportion to the inverse.
-    rate: Annotated[float, Field(ge=1e-4, le=1)]  # eta
-    larger_rate: Annotated[float, Field(ge=1e-4, le=1)]  # once more
+    rate: BoostingRate  # eta
+    larger_rate: BoostingRate  # once more
     uniform: Doubled  # T where mu is uniform
     drawn: Doubled  # T where mu is drawn
+    odds: EveryOdds
 
     def relations(self) -> Iterator[Fault]:
         """Two rates, and a pattern that fits every T."""
@@ -585,15 +575,24 @@ class Stage1Samples(Section, Laddered):
         for name, lengths in (("uniform", self.uniform), ("drawn", self.drawn)):
             if self.sparsity >= lengths.shortest:
                 yield _less("sparsity", self.sparsity, f"{name}.shortest", lengths.shortest)
+        if self.sparsity >= self.odds.length:
+            yield _less("sparsity", self.sparsity, "odds.length", self.odds.length)
 
     def jobs(self) -> Iterator[list[Part]]:
         """Stage 1 at the longest T of both kinds; how large its batches are, the tasks decide."""
         for name, lengths in (("uniform", self.uniform), ("drawn", self.drawn)):
             yield [
-                _matrices(self, 1),
-                Part((f"{name}.longest",), 40 * _entries(self, lengths.longest)),
+                matrices(self, 1),
+                Part((f"{name}.longest",), 40 * entries(self, lengths.longest)),
                 Part(("states",), STAGE1_BATCH),
             ]
+        largest = self.model_copy(update={"states": max(self.odds.states)})
+        batch = samples(largest, 1, max(self.odds.batches))
+        yield [
+            Part(("odds.states",), matrices(largest, 1).size),
+            Part(("odds.batches",), batch.size),
+            Part(("odds.length",), 40 * entries(largest, self.odds.length)),
+        ]
 
 
 class Seeded(Model):
@@ -602,26 +601,17 @@ class Seeded(Model):
     seed: Seed
 
 
-class Regularization(Model):
-    """Sweeps over lambda, from where settings of ``training`` end Stage 1."""
+class Penalties(Model):
+    """A grid of lambdas."""
 
-    sections: Names
-    varied: str  # the one of them that is swept again with another eta, and with another B
-    replicates: Replicates  # the first so many of each section
-    log_interval: Count
     least: Annotated[float, Field(ge=1e-12, le=1)]  # least lambda above 0
     most: Annotated[float, Field(ge=1e-12, le=1)]  # largest lambda
     per_decade: Annotated[int, Field(ge=1, le=100)]  # evenly spaced in the logarithm
-    larger_rate: Rate  # eta of one sweep more
-    larger_batch: Count  # B of another
 
     def relations(self) -> Iterator[Fault]:
         """A grid with two ends."""
         if self.least >= self.most:
             yield _less("least", self.least, "most", self.most)
-        if self.varied not in self.sections:
-            said = f"it must be one of {{at}}sections, {list(self.sections)}"
-            yield Fault("varied", self.varied, said)
 
     @property
     def penalties(self) -> list[float]:
@@ -631,17 +621,36 @@ class Regularization(Model):
         rounded = (float(f"{penalty:.3g}") for penalty in [*grid, self.most])
         return [0.0, *dict.fromkeys(rounded)]  # of equal ones, as where the ends nearly meet, one
 
+
+class Regularization(Penalties):
+    """Sweeps over lambda, from where settings of ``training`` end Stage 1."""
+
+    sections: Names
+    varied: str  # the one of them that is swept again with another eta, and with another B
+    replicates: Replicates  # the first so many of each section
+    log_interval: Count
+    rounding: Rounding  # c of the normalised solution
+    larger_rate: Rate  # eta of one sweep more
+    larger_batch: Count  # B of another
+
+    def relations(self) -> Iterator[Fault]:
+        """The varied section is swept."""
+        yield from super().relations()
+        if self.varied not in self.sections:
+            said = f"it must be one of {{at}}sections, {list(self.sections)}"
+            yield Fault("varied", self.varied, said)
+
     def memory_of(self, section: Training) -> int:
         """Megabytes that a sweep from the end of a section's Stage 1 asks for."""
         count, replicates = len(self.penalties), min(self.replicates, section.replicates)
         swept = section.model_copy(update={"replicates": replicates})
         parts = [
-            _matrices(section, 1),
-            _matrices(swept, count),
-            _samples(swept, count, swept.batch),
-            Part(("length",), 32 * _entries(section, section.length)),
-            Part(("length",), 9 * count * _entries(swept, swept.length)),
-            _curves(swept, count * _points(section.steps, self.log_interval)),
+            matrices(section, 1),
+            matrices(swept, count),
+            samples(swept, count, swept.batch),
+            Part(("length",), 32 * entries(section, section.length)),
+            Part(("length",), 9 * count * entries(swept, swept.length)),
+            logged(swept, count * points(section.steps, self.log_interval)),
         ]
         return max(LEAST, megabytes(parts))
 
@@ -654,18 +663,106 @@ class Windows(Model):
     varied: str  # the sweep that larger_rate and larger_batch start from
 
 
-class Sensitivity(Model):
-    """The runs of one setting with one reading changed at a time."""
+# --- The multiverse: every reading of figure 1, and candidates for what the paper leaves open ---
 
+
+class Universes(Model):
+    """What Stage 1 and many conditions from its end read, all in one job."""
+
+    seed: Seed
+    log_interval: Count
+    check_interval: Count  # steps between two looks at the signals of Stage 1
+    roundings: Rates  # c of the normalised solution, each logged
+    batch: Count  # B
+    steps: Count  # the last one, Stage 1 included
+    boost: Boost
+    switch_signal: Signal | None  # Stage 1 ends by this signal too, besides by its step
+    optimizers: dict[Name, Optimizer]
+
+
+class Trained(Model):
+    """Candidates for a row of figure 5; the first of each list is the printed one."""
+
+    replicates: Replicates
+    rates: Rates  # eta_1; eta_2 is the same share of it as in the section
+    batches: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)]
+    multiples: Rates  # of the penalty of proximal_large, which follows eta and B
+
+
+class Simulated(Model):
+    """Candidates for a column of figure 6; the first of each list is the printed one."""
+
+    replicates: Replicates
+    batches: Annotated[tuple[Count, ...], _LIST, AfterValidator(_distinct)]
+    multiples: Rates  # of the section's penalty, which follows B
+
+
+class Attended(Model):
+    """Candidates for figure 2; the first of each list is the printed one."""
+
+    replicates: Replicates
+    rates: Rates
+    schedules: Annotated[tuple[Schedule, ...], _LIST, AfterValidator(_distinct)]
+
+
+class Candidates(Model):
+    """Values that the paper does not state, by the sections in whose place they would stand."""
+
+    training: dict[Name, Trained]
+    simulation: dict[Name, Simulated]
+    attention: dict[Name, Attended]
+
+
+class Multiverse(Penalties):
+    """Every reading of one section, a phase diagram around it, and candidates for the others."""
+
+    seed: Seed  # for tuning alone
+    replicates: Replicates
+    log_interval: Count
+    check_interval: Count
     section: str  # of training
-    sampler: Sampler  # the other one
-    switch_signal: Rate  # where Stage 1 of a run then ends
+    switch_signal: Signal  # at which Stage 1 ends, where a reading has it end by signal
+    scales: Rates  # of both eta, in the phase diagram; its penalties are the grid
+    candidates: Candidates
+
+    def memory_of(self, section: Training, conditions: int, replicates: int, batch: int) -> int:
+        """Megabytes that a job asks for that goes on in so many conditions."""
+        parts = [
+            matrices(section.model_copy(update={"replicates": replicates}), conditions),
+            Part(("batch",), replicates * batch * (60 + 14 * conditions * section.states)),
+            Part(
+                ("length",),
+                24 * (3 + conditions) * replicates * section.states * section.length,
+            ),
+            Part(
+                ("steps",),
+                8 * ROW * replicates * (1 + conditions) * points(section.steps, self.log_interval),
+            ),
+        ]
+        return max(LEAST, megabytes(parts))
 
 
-class Variants(Model):
-    """What the table of sensitivities reads."""
+class Grouped(Model):
+    """What judging universes reads."""
 
-    variants: Names
+    groups: Names  # which each table is of
+
+
+class Scaled(Model):
+    """What the phase diagram reads."""
+
+    scales: Rates
+    printed: Penalty  # lambda
+
+
+class Choosing(Model):
+    """What choosing among candidates reads."""
+
+    seed: Seed
+    section: str  # of the multiverse
+    training: Names
+    simulation: Names
+    attention: Names
 
 
 # --- The second paper ---
@@ -751,6 +848,7 @@ class Kernelising(Attending):
 class Rebased(Model):
     """Kernelised attention."""
 
+    section: str  # of attention, the task of figure 2
     features: Count  # f on the task of figure 2
     rates: Rates
     runs: Annotated[int, Field(ge=2, le=10**6)]  # seeds of data and of initial weights
@@ -769,11 +867,11 @@ class Rebased(Model):
         """Megabytes that all kernels on the task of figure 2 ask for."""
         vectors = section.replicates * section.length * self.features  # of keys
         parts = [
-            _matrices(section, KERNELS),
-            _samples(section, KERNELS, section.batch),
-            Part(("length",), KERNELS * 47 * _entries(section, section.length)),
+            matrices(section, KERNELS),
+            samples(section, KERNELS, section.batch),
+            Part(("length",), KERNELS * 47 * entries(section, section.length)),
             Part(("features",), KERNELS * 28 * vectors),
-            _curves(section, KERNELS * _points(section.steps, section.log_interval)),
+            logged(section, KERNELS * points(section.steps, section.log_interval)),
         ]
         return max(LEAST, megabytes(parts))
 
@@ -792,7 +890,7 @@ class Rows(Model):
     """A figure with a row for each of several settings."""
 
     sections: Names  # of training
-    optimizers: Names  # of each of them; the first one's star is drawn
+    optimizers: Names  # of each of them, in the order of the legend
 
 
 class Columns(Model):
@@ -801,23 +899,58 @@ class Columns(Model):
     sections: Names  # of simulation
 
 
+class Matrices(Model):
+    """A figure of what both transformers learn in one setting."""
+
+    section: str  # of attention
+
+
 class Draw(Model):
-    """What each figure draws."""
+    """What each figure draws, and once more with silent values that favour the claims."""
 
     fig1_convergence: Curves
+    fig1_convergence_best: Curves | None = None
+    fig2_softmax_vs_linear: Matrices
+    fig2_softmax_vs_linear_best: Matrices | None = None
     fig3_signals: Curves
+    fig3_signals_best: Curves | None = None
     fig4_similarity: Curves
+    fig4_similarity_best: Curves | None = None
     fig5_vocabulary: Rows
+    fig5_vocabulary_best: Rows | None = None
     fig6_simulation: Columns
+    fig6_simulation_best: Columns | None = None
 
 
-class Claims(Model):
-    """The settings by which claims are judged."""
+class Judged(Model):
+    """The settings by which all claims are judged."""
 
     convergence: str  # C1 to C5, C9 and B1 to B4; of training
     vocabulary: Names  # C6; of training
     simulation: Names  # C7; of simulation
+    attention: str  # C8; of attention
     population: str  # C11; of training
+
+
+class Elsewhere(Model):
+    """Settings by which one claim is judged once more."""
+
+    said: str  # what differs, as the table has it
+    sections: Names  # a row each, as of the claim as printed
+    proximal: Name = (
+        "proximal"  # the optimizers that are judged as proximal, SGD and small-rate SGD
+    )
+    sgd: Name = "sgd"
+    sgd_small: Name | None = None  # which C2 asks for
+
+
+class Claims(Model):
+    """What the claims are judged by."""
+
+    fixed: Commit | None  # at which rules, readings and replicates were fixed; null as yet
+    printed: Judged  # stated values as stated, silent ones by the default reading
+    best: dict[ClaimId, Elsewhere] | None  # silent values that favour the claim
+    changed: dict[ClaimId, Elsewhere] | None  # a stated value changed
 
 
 class Judging(Model):
@@ -826,6 +959,30 @@ class Judging(Model):
     claims: Claims
     digest: str  # of the settings of these results
     figures: str  # folder of figures, seen from the document
+
+
+class ClosedForms(Model):
+    """What the closed forms beside the claims read."""
+
+    seed: Seed
+    replicates: Replicates
+    batch: Count  # B
+    boost: Boost
+    optimizers: dict[Name, Optimizer]
+
+
+class Writing(Model):
+    """What the article tells of the settings."""
+
+    seed: Seed
+    rounding: Rounding
+    training: dict[Name, Training]
+    simulation: dict[Name, Simulation]
+    attention: dict[Name, Attention]
+    check: Check
+    transfer: Transfer
+    reported: Signal  # what the paper reports of the signals at the end of Stage 1
+    claims: Claims
 
 
 class JudgingRebased(Model):
@@ -842,18 +999,20 @@ class Settings(Model):
     seed: Seed  # root of every other seed
     replicates: Replicates  # independent tasks and streams
     log_interval: Count  # steps between two points of a curve
+    rounding: Rounding  # c of Stage 3, which keeps a_t >= c/Q
     device: Device  # the same data on all
     results: Folder  # of tables, logs and benchmarks
     figures: Folder
+    overwrite: Flag  # whether results may be replaced that were made with other settings
     tasks: Sampling
     training: dict[Name, Training]
     simulation: dict[Name, Simulation]
     check: Check
-    attention: Attention
+    attention: dict[Name, Attention]
     transfer: Transfer
     stage1_samples: Stage1Samples
     regularization: Regularization
-    sensitivity: Sensitivity
+    multiverse: Multiverse
     rebased: Rebased
     draw: Draw
     claims: Claims
@@ -874,18 +1033,18 @@ class Settings(Model):
             return {key: top[key] for key in model.model_fields if key in top} | dict(section)
 
         filled = dict(config)
-        for name, model in (("training", Training), ("simulation", Simulation)):
+        for name, model in SEVERAL.items():
             if isinstance(several := filled.get(name), Mapping):
                 filled[name] = {key: fill(one, model) for key, one in several.items()}
-        for name in ("check", "attention", "transfer", "stage1_samples", "regularization"):
+        for name in ("check", "transfer", "stage1_samples", "regularization", "multiverse"):
             if name in filled:
                 filled[name] = fill(filled[name], cls.model_fields[name].annotation)
         return filled
 
     def relations(self) -> Iterator[Fault]:
         """Names of settings that are there."""
-        taken = _TAKEN | set(Settings.model_fields)
-        for kind in ("training", "simulation"):
+        taken = _TAKEN | set(Settings.model_fields) - {"attention"}  # a section has this name
+        for kind in SEVERAL:
             for name in look_up(self, kind):
                 if name in taken:
                     yield Fault(f"{kind}.{name}", name, "this name is taken by another section")
@@ -901,11 +1060,16 @@ class Settings(Model):
                 said = f"with training.{name}, and {len(grid.penalties)} lambdas in all, "
                 said += _gigabytes(needed, LARGEST)
                 yield Fault("regularization.per_decade", grid.per_decade, said)
-        if (needed := self.rebased.memory_of(self.attention)) > LARGEST:
-            said = f"with the sizes of attention {_gigabytes(needed, LARGEST)}"
+        for at, needed in self._branched():
+            if needed > LARGEST:
+                yield Fault(at, look_up(self, at), _gigabytes(needed, LARGEST))
+        on = self.attention.get(self.rebased.section)
+        if on and (needed := self.rebased.memory_of(on)) > LARGEST:
+            said = f"with attention.{self.rebased.section} {_gigabytes(needed, LARGEST)}"
             yield Fault("rebased.features", self.rebased.features, said)
         for place, kind in _NAMED.items():
-            named = look_up(self, place)
+            if (named := look_up(self, place)) is None:  # a figure that is not drawn
+                continue
             names = (named,) if isinstance(named, str) else named
             yield from _unknown(place, names, look_up(self, kind), kind)
             drawn = getattr(look_up(self, place.rpartition(".")[0]), "optimizers", ())
@@ -919,6 +1083,45 @@ class Settings(Model):
                         if optimizer not in known:
                             said = f"it must have an optimizer named {optimizer}"
                             yield Fault(place, name, said)
+        for how in ("best", "changed"):
+            for claim, one in (getattr(self.claims, how) or {}).items():
+                yield from self._elsewhere(f"claims.{how}.{claim}", claim, one)
+
+    def _branched(self) -> Iterator[tuple[str, int]]:
+        """Megabytes of each kind of job of the multiverse, with the setting to blame."""
+        asked = self.multiverse
+        candidates = asked.candidates
+        if section := self.training.get(asked.section):
+            for key, conditions in (
+                ("multiverse.replicates", CONDITIONS),
+                ("multiverse.per_decade", len(asked.penalties) + 1),
+            ):
+                yield key, asked.memory_of(section, conditions, asked.replicates, section.batch)
+        for name, trained in candidates.training.items():
+            if section := self.training.get(name):
+                conditions, batch = len(trained.multiples) + 2, max(trained.batches)
+                needed = asked.memory_of(section, conditions, trained.replicates, batch)
+                yield f"multiverse.candidates.training.{name}.replicates", needed
+        for kind in ("simulation", "attention"):
+            for name, candidate in look_up(candidates, kind).items():
+                if one := look_up(self, kind).get(name):
+                    some = one.model_copy(update={"replicates": candidate.replicates})
+                    needed = max(map(megabytes, some.jobs()))
+                    yield f"multiverse.candidates.{kind}.{name}.replicates", needed
+
+    def _elsewhere(self, at: str, claim: str, one: Elsewhere) -> Iterator[Fault]:
+        """Sections of the claim's kind, as many as it reads, with the optimizers that it judges."""
+        kind = {"C7": "simulation", "C8": "attention"}.get(claim, "training")
+        yield from _unknown(f"{at}.sections", one.sections, look_up(self, kind), kind)
+        if len(one.sections) > 1 and claim not in ("C6", "C7"):
+            yield Fault(f"{at}.sections", list(one.sections), f"{claim} is of one section")
+        for name in one.sections:
+            if kind == "training" and name in self.training:
+                known = self.training[name].optimizers
+                where = f"training.{name}.optimizers"
+                for judged in ("proximal", "sgd", "sgd_small"):
+                    named = [name for name in (getattr(one, judged),) if name]
+                    yield from _unknown(f"{at}.{judged}", named, known, where)
 
     def _swept(self) -> Iterator[tuple[str, Training]]:
         """The section of each sweep over lambda; another eta takes no more memory."""
@@ -930,26 +1133,47 @@ class Settings(Model):
                     yield name, section.model_copy(update={"batch": grid.larger_batch})
 
 
+SEVERAL: dict[str, type[Section]] = {
+    "training": Training,
+    "attention": Attention,
+    "simulation": Simulation,
+}
+"""Kinds of sections of which config.yaml has several, by name."""
+
 _NAMED = {
-    "claims.convergence": "training",
-    "claims.vocabulary": "training",
-    "claims.simulation": "simulation",
-    "claims.population": "training",
+    "claims.printed.convergence": "training",
+    "claims.printed.vocabulary": "training",
+    "claims.printed.simulation": "simulation",
+    "claims.printed.attention": "attention",
+    "claims.printed.population": "training",
+    "rebased.section": "attention",
     "regularization.sections": "training",
-    "sensitivity.section": "training",
-    **{f"draw.{figure}.section": "training" for figure in ("fig1_convergence", "fig3_signals")},
-    "draw.fig4_similarity.section": "training",
-    "draw.fig5_vocabulary.sections": "training",
-    "draw.fig6_simulation.sections": "simulation",
+    "multiverse.section": "training",
+    "multiverse.candidates.training": "training",
+    "multiverse.candidates.simulation": "simulation",
+    "multiverse.candidates.attention": "attention",
+    **{
+        f"draw.{figure}{best}.{key}": kind
+        for figure, key, kind in (
+            ("fig1_convergence", "section", "training"),
+            ("fig2_softmax_vs_linear", "section", "attention"),
+            ("fig3_signals", "section", "training"),
+            ("fig4_similarity", "section", "training"),
+            ("fig5_vocabulary", "sections", "training"),
+            ("fig6_simulation", "sections", "simulation"),
+        )
+        for best in ("", "_best")
+    },
 }
 """Where settings are named, and of which kind they are."""
 
 
 _JUDGED = {
-    "claims.convergence": ("proximal", "proximal_large", "sgd"),
-    "claims.vocabulary": ("proximal", "sgd"),
+    "claims.printed.convergence": ("proximal", "proximal_large", "sgd"),
+    "claims.printed.vocabulary": ("proximal", "sgd"),
     "regularization.sections": ("proximal",),
-    "sensitivity.section": ("proximal", "sgd"),
+    "multiverse.section": ("proximal", "sgd", "sgd_small"),
+    "multiverse.candidates.training": ("proximal", "proximal_large", "sgd"),
 }
 """The optimizers that claims and sweeps know by name."""
 
@@ -960,7 +1184,9 @@ _TAKEN = {"logs", "benchmarks", "ends", "windows", "exponents", "larger_rate", "
 def look_up(settings: Any, key: str) -> Any:
     """The setting at a dotted key: ``look_up(settings, "training.convergence.boost.rate")``."""
     for part in key.split("."):
-        settings = settings[part] if isinstance(settings, Mapping) else getattr(settings, part)
+        settings = (
+            settings[part] if isinstance(settings, Mapping) else getattr(settings, part, None)
+        )
     return settings
 
 

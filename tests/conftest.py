@@ -1,6 +1,7 @@
 """Shared small tasks and streams."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from scb.store.tables import Schema
 
 torch.set_num_threads(1)
 
+HOSTILE = "hostile"
+"""The marker of what is wrong on purpose, and the property by which a report tells of it."""
+
 
 def pytest_collection_modifyitems(items):
     if not torch.cuda.is_available():
@@ -28,6 +32,24 @@ def pytest_collection_modifyitems(items):
     names = ("test_faults.py", "test_extending.py", "test_pipeline.py", "test_fuzz.py")
     order = {name: place for place, name in enumerate(names)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+def pytest_itemcollected(item):
+    for mark in item.iter_markers("hostile"):  # a report brings it from another process
+        kind, count = (*mark.args, 1)[:2]
+        item.user_properties.append((HOSTILE, [kind, count]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many hostile cases passed, as docs/reliability.md tells."""
+    counts = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for key, value in report.user_properties if report.when == "call" else ():
+            if key == HOSTILE:
+                counts[value[0]] += value[1]
+    if counts:
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        terminalreporter.write_line(f"Hostile cases passed: {told}")
 
 
 @pytest.fixture(scope="session")

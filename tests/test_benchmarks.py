@@ -1,80 +1,111 @@
-"""The benchmark compares equals: the straightforward PyTorch computes what `scb` does."""
+"""The benchmark compares equals: all programs of the race compute what `scb` does."""
 
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import benchmark, naive
+from benchmarks import benchmark, race, rivals
+from benchmarks.floor import Floor
 from benchmarks.naive import Naive
+from benchmarks.race import RIVALS
+from benchmarks.rivals import Compiled, CompiledClosedForm, Constants, Jax, Missing
 from scb.data.seeds import derive
 from scb.data.stream import Stream
+from scb.kernels import reference
+from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics
-from scb.learning.models import LinearTransformer, squared_loss
+from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.theory.population import ValueMoments, expected_attention_gradient, expected_value_gradient
 
-ENCODINGS = [naive.one_hot, naive.rows_of_identity]
+pytestmark = pytest.mark.slow  # each rival is compiled
+
+SIZES = [(3, 52, 7), (20, 300, 64), (50, 100, 9)]
 
 
-def perturbed(task, encode, make_iterate):
-    """Both models at one iterate that obeys the invariants."""
-    value, columns = (matrix.float() for matrix in make_iterate(task))
-    theirs = Naive(task, 0.01, encode=encode)
-    with torch.no_grad():
-        theirs.value.copy_(value[0])
-        theirs.columns.copy_(columns[0])
-    return LinearTransformer(value, columns), theirs
+def made(kind, task, rate=0.01, seed=0):
+    """A rival; compiled by torch it takes half a minute, so as it is."""
+    options = {"compiled": False} if issubclass(kind, Compiled) else {}
+    try:
+        return kind(task, rate, seed, **options)
+    except Missing as reason:
+        pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize("encode", ENCODINGS)
-@pytest.mark.parametrize(("states", "length", "batch"), [(3, 50, 7), (20, 301, 64)])
-def test_same_loss_gradients_and_step_on_the_same_tokens(
-    make_task, make_iterate, encode, states, length, batch
-):
+def put(rival, value, columns):
+    """Start a rival from V and A of one replicate."""
+    if isinstance(rival, Naive):
+        with torch.no_grad():
+            rival.value.copy_(value)
+            rival.columns.copy_(columns)
+    else:
+        rival.value, rival.columns = (matrix.float().numpy().copy() for matrix in (value, columns))
+
+
+def update(rival, samples):
+    """A step on given samples."""
+    if isinstance(rival, Jax):
+        samples = [tensor.numpy() for tensor in samples]
+        rival.value, rival.columns = rival.jax.jit(rival.update)(
+            rival.value, rival.columns, *samples
+        )
+    else:
+        of_torch = isinstance(rival, Naive)
+        rival.update(*(tensor if of_torch else tensor.numpy() for tensor in samples))
+
+
+def matrices(rival):
+    """V and A of a rival."""
+    if isinstance(rival, Naive):
+        return rival.value.detach().clone(), rival.columns.detach().clone()
+    return torch.tensor(np.array(rival.value)), torch.tensor(np.array(rival.columns))
+
+
+def after_a_step(task, value, columns, seed, batch, rate=0.01):
+    """V and A of this project, and the samples that the step took."""
+    stream = Stream(task, [derive(seed, "stream", r) for r in range(len(task.seeds))])
+    model = LinearTransformer(value, columns)
+    optimizers = preconditioned(task, model, rate)
+    train(model, optimizers, stream, range(3, 4), batch)
+    return model.value.detach(), model.columns.detach(), stream
+
+
+@pytest.mark.parametrize("kind", RIVALS)
+@pytest.mark.parametrize(("states", "length", "batch"), SIZES)
+def test_rivals_take_our_step_on_our_tokens(make_task, make_iterate, kind, states, length, batch):
     task = make_task(states, length, replicates=1, sampler="balanced")
-    ours, theirs = perturbed(task, encode, make_iterate)
-    samples = Stream(task, [derive(0, "stream", 0)]).batch(3, batch)
-
-    loss = squared_loss(ours(samples), samples.targets).sum()
-    loss.backward()
-    naive_loss = theirs.loss(samples.tokens[0].long(), samples.queries[0], samples.targets[0])
-    naive_loss.backward()
-    torch.testing.assert_close(naive_loss, loss)
-    torch.testing.assert_close(theirs.value.grad, ours.value.grad[0], rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(theirs.columns.grad, ours.columns.grad[0], rtol=1e-4, atol=1e-6)
-
-    before = theirs.columns.detach().clone()
-    for optimizer in preconditioned(task, ours, 0.01):
-        optimizer.step()
-    theirs.descend()
-    assert not torch.allclose(theirs.columns, before)
-    torch.testing.assert_close(theirs.value, ours.value[0], rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(theirs.columns, ours.columns[0], rtol=1e-4, atol=1e-6)
+    value, columns = (matrix.float() for matrix in make_iterate(task))
+    rival = made(kind, task)
+    put(rival, value[0], columns[0])
+    wanted_value, wanted_columns, stream = after_a_step(task, value, columns, 0, batch)
+    few = stream.batch(3, batch)
+    update(rival, (few.tokens[0].long(), few.queries[0], few.targets[0]))
+    found_value, found_columns = matrices(rival)
+    assert not torch.allclose(found_columns, columns[0], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found_value, wanted_value[0], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found_columns, wanted_columns[0], rtol=1e-4, atol=1e-6)
 
 
-def test_its_samples_have_the_distribution_of_the_task(make_task, make_iterate):
-    """Mean steps from its own samples, against the closed forms, within 6 standard errors.
+@pytest.mark.parametrize("kind", RIVALS)
+def test_rivals_draw_samples_of_the_task(make_task, make_iterate, kind):
+    """Mean steps from their own samples, against the closed forms, within 6 standard errors.
 
     With some 40 numbers, normal by the number of batches, a false alarm has odds under 1e-6.
     """
     task = make_task(3, 6, replicates=1)
     value, columns = make_iterate(task)
-    steps = []
-    for seed in range(200):
-        theirs = Naive(task, 1.0, seed)
-        with torch.no_grad():
-            theirs.value.copy_(value[0])
-            theirs.columns.copy_(columns[0])
-        theirs.step(5000)
-        moved = torch.cat(
-            [
-                (value[0] - theirs.value.detach()).flatten() / theirs.value_rate,
-                (columns[0] - theirs.columns.detach()).flatten() / theirs.attention_rate,
-            ]
-        )
-        steps.append(moved)
+    rival, steps = made(kind, task, 1.0), []
+    some = Constants(task, 1.0)
+    for _ in range(200):
+        put(rival, value[0], columns[0])
+        rival.step(5000)
+        new_value, new_columns = matrices(rival)
+        moved = (value[0] - new_value) / some.value_rate
+        turned = (columns[0] - new_columns) / some.attention_rate
+        steps.append(torch.cat([moved.flatten(), turned.flatten()]))
     found = torch.stack(steps)  # (200, N N + N T)
     statistics = AttentionStatistics.of(task, columns)
     raw = expected_attention_gradient(ValueMoments.of(task, value), columns, task.attention.mT)
@@ -89,6 +120,78 @@ def test_its_samples_have_the_distribution_of_the_task(make_task, make_iterate):
     assert ((found.mean(0) - expected).abs() < 6 * error + rounding).all()
     # It can tell: an error of a fifth of the largest entry would be seen.
     assert 6 * error.max() < expected.abs().max() / 5
+
+
+@pytest.mark.parametrize("kind", [Compiled, CompiledClosedForm])
+def test_uniform_numbers_are_searched_for_as_they_are_counted(make_task, kind, monkeypatch):
+    rival = made(kind, make_task(20, 60, replicates=1, sampler="balanced"))
+    draws = rival.draws(9)
+    counted = rival.select(*draws)
+    monkeypatch.setattr(rivals, "MOST_TO_COUNT", 1)
+    assert all(map(torch.equal, counted, rival.select(*draws)))
+    assert len(counted[0].unique()) == 20
+
+
+@pytest.mark.parametrize("kind", [Compiled, CompiledClosedForm])
+def test_torch_compiles_what_it_does_without(make_task, kind):
+    task = make_task(5, 40, replicates=1, sampler="balanced")
+    plain = made(kind, task)
+    try:
+        compiled = kind(task, 0.01)
+    except Missing as reason:
+        pytest.skip(str(reason))
+    for _ in range(3):
+        plain.step(16)
+        compiled.step(16)
+    for one, two in zip(matrices(plain), matrices(compiled), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def floor_of():
+    """The program in C on a task, and a stream of the same seed."""
+
+    def make(task, batch):
+        stream = Stream(task, [derive(0, "stream", r) for r in range(len(task.seeds))])
+        try:
+            return Floor(task, stream, 0.01, batch), stream
+        except Missing as reason:
+            pytest.skip(str(reason))
+
+    return make
+
+
+@pytest.mark.parametrize(("states", "length", "batch"), [(3, 52, 7), (20, 300, 64), (50, 100, 9)])
+def test_program_in_c_has_our_tokens_gradients_and_step(
+    make_task, make_iterate, floor_of, states, length, batch
+):
+    task = make_task(states, length, replicates=2, sampler="balanced")
+    floor, stream = floor_of(task, batch)
+    assert torch.equal(floor.tokens(7), stream.tokens(7, 0, batch).long())
+
+    value, columns = (matrix.float() for matrix in make_iterate(task))
+    floor.put(value, columns)
+    floor.done = 3
+    wanted = reference.gradients(value, columns, stream, 3, batch)
+    found = floor.gradients()
+    for one, two in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+    wanted_value, wanted_columns, _ = after_a_step(task, value, columns, 0, batch)
+    torch.testing.assert_close(floor.value, wanted_value, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(floor.columns, wanted_columns, rtol=1e-4, atol=1e-6)
+
+
+def test_who_cannot_take_part_is_told_and_left_out():
+    def absent():
+        raise Missing("there is no C compiler\nhere")
+
+    steps = []
+    found, missing = race.ready({"one": lambda: race.Program(steps.append, 4), "two": absent})
+    assert missing == {"two": "there is no C compiler"}
+    assert steps == [2]  # warm
+    times = race.race(found, 8, 5, 0.0, 10.0)
+    assert [len(rounds) for rounds in times.values()] == [5]
+    assert min(times["one"]) > 0
 
 
 def test_its_training_keeps_the_invariants(make_task):

@@ -2,15 +2,21 @@
 
 import hashlib
 import json
+import pickle
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
+from own_task import WRONG, P, Q
 
-from scb import Task, cli
+from scb import Task, __main__, cli, training
 from scb.experiments import boost, optimizers, tasks
 from scb.figures import overview, style
 from scb.learning.tables import CURVES
@@ -35,7 +41,7 @@ def folder(tmp_path_factory):
 
 
 def test_everything_is_written_and_nothing_else(folder):
-    assert {path.name for path in folder.iterdir()} == set(cli.FILES)
+    assert {path.name for path in folder.iterdir()} == set(training.FILES)
 
 
 def test_numbers_are_those_of_the_pipeline(folder, tmp_path, call):
@@ -43,6 +49,7 @@ def test_numbers_are_those_of_the_pipeline(folder, tmp_path, call):
         seed=5,
         replicates=3,
         log_interval=5,
+        rounding=0.25,
         sampler="dirichlet",
         concentration=1.0,
         weights="uniform",
@@ -99,7 +106,7 @@ def test_plot_shows_each_optimizer_in_each_panel(folder):
 
 def test_provenance_tells_all_settings(folder):
     record = json.loads((folder / "provenance.json").read_text())
-    tables_written = [folder / f"{name}.parquet" for name in cli.TABLES]
+    tables_written = [folder / f"{name}.parquet" for name in training.TABLES]
     assert record["outputs"] == {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in tables_written
     }
@@ -139,6 +146,10 @@ def test_provenance_tells_all_settings(folder):
         ("--device abacus", "device is abacus: use auto, cpu, cuda or cuda:NUMBER"),
         (f"--device {'x' * 5000}", "x: use auto, cpu, cuda or cuda:NUMBER"),
         ("--device cpu:x", "device is cpu:x: use auto, cpu, cuda or cuda:NUMBER"),
+        ("--tasks a.parquet --transition b.csv", "--tasks is a whole task: --transition and"),
+        ("--transition b.csv", "--transition and --attention go together"),
+        ("--attention b.npy", "--transition and --attention go together"),
+        ("--tasks a.parquet", "a.parquet: no such file"),
     ],
 )
 def test_bad_option_ends_in_one_line(tmp_path, capsys, options, fault):
@@ -178,10 +189,18 @@ def test_a_run_that_fails_leaves_an_earlier_one_as_it_was(
         raise fault
 
     monkeypatch.setattr(place, fail)
-    assert train(folder, f"{SMALL} {RATES} --seed 6") == status
+    assert train(folder, f"{SMALL} {RATES} --seed 6 --overwrite") == status
     out, shown = capsys.readouterr()
     assert shown.splitlines()[-1] == f"python -m scb train: {line}"
     assert not out
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_finished_run_is_not_replaced_unasked(folder, capsys):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert train(folder, f"{SMALL} {RATES} --seed 6") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{folder} holds a run already" in line
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -227,7 +246,127 @@ def test_a_bar_shows_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
     assert "12/12" in shown
     assert "18/18" in shown
     assert "100%" in shown
-    assert len(out.splitlines()) == len(cli.FILES)
+    assert len(out.splitlines()) == len(training.FILES)
+
+
+def write_matrices(folder, transition, attention, kind=".npy"):
+    """Options that name files of P and Q."""
+    options = []
+    for name, matrix in (("transition", transition), ("attention", attention)):
+        path = folder / f"{name}{kind}"
+        if kind == ".npy":
+            np.save(path, np.asarray(matrix))
+        else:
+            np.savetxt(path, np.atleast_2d(matrix), delimiter=",", fmt="%.17g")
+        options.append(f"--{name} {path}")
+    return " ".join(options)
+
+
+FEW = "--batch 8 --steps 10 --boost-steps 5 --replicates 2 --log-interval 5"
+
+
+@pytest.mark.parametrize("kind", [".csv", ".npy"])
+def test_own_matrices_are_trained(tmp_path, kind):
+    options = write_matrices(tmp_path, P, Q, kind)
+    assert train(tmp_path / "out", f"{options} {FEW} --states 3 --length 4") == 0
+    tasks = Task.load(tmp_path / "out/tasks.parquet")
+    mine = Task.from_matrices(P, Q)
+    for replicate in range(2):
+        assert torch.equal(tasks.attention[replicate], mine.attention)
+        assert torch.equal(tasks.transition[replicate], mine.transition)
+    record = json.loads((tmp_path / "out/provenance.json").read_text())
+    files = {str(tmp_path / f"{name}{kind}") for name in ("transition", "attention")}
+    assert set(record["inputs"]) == files
+    assert "sampler" not in record["settings"]
+    assert record["settings"]["length"] == 4
+
+
+def test_tasks_of_a_run_are_trained_again(folder, tmp_path):
+    options = SMALL.replace("--states 3 --length 40", f"--tasks {folder / 'tasks.parquet'}")
+    assert train(tmp_path, f"{options} {RATES}") == 0
+    for name in ("curves", "states"):
+        there, here = (pq.read_table(one / f"{name}.parquet") for one in (folder, tmp_path))
+        assert here.equals(there), name
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("kind", [".csv", ".npy"])
+def test_wrong_matrices_end_in_one_line(tmp_path, monkeypatch, capsys, name, kind):
+    monkeypatch.chdir(tmp_path)  # a long path would be shortened, and the fault behind it
+    matrices, said = WRONG[name]
+    if name in ("words", "a ragged list", "complex numbers"):
+        pytest.skip("no such file can be written")
+    if name == "a P that is a number" and kind == ".csv":
+        said = r"transition has shape \(1, 1\)"
+    options = write_matrices(Path(), *matrices, kind)
+    assert train("out", f"{options} {FEW}") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    blamed = "transition" if said.startswith("transition") else "attention"
+    assert line.startswith(f"python -m scb train: {blamed}{kind}: ")
+    assert re.search(said.split(".*")[0], line)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("P.csv", b"", "it is empty"),
+        ("P.csv", b"a,b\n1,2\n", "no matrix of numbers: could not convert string 'a'"),
+        ("P.csv", b"1,2\n3\n", "no matrix of numbers: the number of columns changed"),
+        ("P.csv", b"\xff\xfe1", "no matrix of numbers: "),
+        ("P.npy", b"", "no matrix of numbers: "),
+        ("P.npy", b"1,2\n", "no matrix of numbers: "),
+        ("P.npy", pickle.dumps([[1.0]]), "no matrix of numbers: "),
+        ("P.txt", b"1", "its name must end in .csv or .npy"),
+        ("P.csv", None, "it cannot be read: No such file or directory"),
+        ("P.npy", None, "it cannot be read: No such file or directory"),
+    ],
+)
+def test_files_that_hold_no_matrix_end_in_one_line(tmp_path, capsys, name, content, said):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    write_matrices(tmp_path, P, Q)
+    options = f"--transition {path} --attention {tmp_path / 'attention.npy'}"
+    assert train(tmp_path / "out", options) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{path}: {said}" in line
+    assert len(line) < 300
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--states 5", "--states is 5; it is 3 in "),
+        ("--length 5", "--length is 5; it is 4 in "),
+        ("--sparsity 1", "--sparsity is 1; it is 2 in "),
+        ("--boost-steps 11", "--boost-steps is 11; it must be at most steps, 10"),
+        ("--replicates 0", "--replicates is 0; it must be at least 1"),
+    ],
+)
+def test_options_that_do_not_fit_an_own_task_are_refused(tmp_path, capsys, options, said):
+    given = write_matrices(tmp_path, P, Q)
+    with pytest.raises(SystemExit) as end:
+        train(tmp_path / "out", f"{given} {FEW} {options}")
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_more_replicates_than_tasks(folder, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train(tmp_path / "out", f"--tasks {folder / 'tasks.parquet'} --replicates 4")
+    assert "--replicates is 4; it must be at most 3, the number of tasks" in capsys.readouterr().err
+
+
+def test_the_console_script_is_the_same_command(monkeypatch, capsys):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["scb", "train", "--states", "1"])
+    with pytest.raises(SystemExit):
+        __main__.run()
+    assert capsys.readouterr().err == "scb train: --states is 1; it must be at least 2\n"
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=lambda by: by.name)

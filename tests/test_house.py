@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ROOMS = (
+    "footprint",
     "settings",
     "faults",
     "store",
@@ -23,11 +24,13 @@ ROOMS = (
     "rebased",
     "figures",
     "experiments",
+    "dictionary",
+    "training",
     "cli",
 )
 """From the ground up: a room imports from those before it alone."""
 
-LIGHT = ("settings", "faults", "store", "analysis", "claims", "figures")
+LIGHT = ("footprint", "settings", "faults", "store", "analysis", "claims", "figures")
 """Rooms that read tables and need no torch, which takes a second to import."""
 
 

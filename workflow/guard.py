@@ -15,11 +15,19 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from snakemake.io import regex_from_filepattern
+from snakemake.io import regex_from_filepattern, update_wildcard_constraints
 
-from scb.faults import show
+from scb.faults import dotted, listed, one_line, show
 from scb.settings import Settings
 from workflow.imports import module_files
+
+DERIVED = {"digest", "figures"}
+"""What a job is told that follows from other settings, or is a place."""
+
+HOW = (
+    "to keep what is there, name other folders, in targets too "
+    "(--config results=try/results figures=try/figures); to replace it, --config overwrite=true"
+)
 
 _held: list[Any] = []
 """Locks that last as long as this process."""
@@ -60,7 +68,14 @@ def require_places(rules: Iterable[Any], settings: Settings) -> None:
 
     Results and figures may be one folder, or one in the other, as long as no names clash.
     """
-    writers = {str(file): rule.name for rule in rules for file in rule.products()}
+    writers = {
+        # Snakemake itself applies a rule's constraints to its outputs alone, not to its logs.
+        update_wildcard_constraints(
+            str(file), rule.wildcard_constraints, rule.workflow.wildcard_constraints
+        ): rule.name
+        for rule in rules
+        for file in rule.products()
+    }
     faults = dict.fromkeys([*_clashes(writers, settings), *_misplaced(writers, settings)])
     if faults:
         raise SystemExit("\n".join(f"Bad setting: {fault}" for fault in faults))
@@ -107,13 +122,18 @@ def made_otherwise(provenance: Path, settings: str) -> bool:
     settings : str
         Its settings now, as JSON.
     """
-    try:
-        record = json.loads(provenance.read_text(encoding="utf-8"))
-        return bool(record["settings"] != json.loads(settings))
-    except FileNotFoundError:
+    if not provenance.exists():
         return False  # Snakemake runs the job
+    return recorded_settings(provenance) != json.loads(settings)
+
+
+def recorded_settings(provenance: Path) -> dict[str, Any] | None:
+    """The settings that a job's outputs were made with; None where its provenance says none."""
+    try:
+        settings = json.loads(provenance.read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError):
-        return True
+        return None
+    return settings if isinstance(settings, dict) else None
 
 
 def job_code(workflow: Any, module: str, rule: str) -> Callable[[Any], list[str]]:
@@ -125,11 +145,12 @@ def job_code(workflow: Any, module: str, rule: str) -> Callable[[Any], list[str]
     ----------
     workflow : snakemake.workflow.Workflow
     module : str
-        What the job runs.
+        What the job runs: the first of its files (`workflow.jobs.job_module`).
     rule : str
         Name of its rule, which has params ``settings`` and an output ``provenance``.
     """
-    files = module_files(module)
+    own = f"{module.replace('.', '/')}.py"
+    files = sorted(module_files(module), key=lambda file: file != own)
 
     def inputs(wildcards: Any) -> list[str]:
         found = workflow.get_rule(rule)
@@ -141,3 +162,87 @@ def job_code(workflow: Any, module: str, rule: str) -> Callable[[Any], list[str]
         return files
 
     return inputs
+
+
+def losses(workflow: Any) -> list[str]:
+    """What the jobs of this call would shrink or change: a line for each finished result, and why.
+
+    A figure has no provenance. It is compared by the tables that Snakemake remembers.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        With its jobs planned.
+    """
+    found: list[str] = []
+    changed: set[Any] = set()
+    dag = workflow.dag
+    for level in dag.toposorted(set(dag.needrun_jobs(exclude_finished=False))):
+        for job in sorted(level, key=lambda job: list(job.output)):
+            provenance = job.output.get("provenance")
+            there = [path for path in job.output if path != provenance and os.path.exists(path)]
+            why = None
+            if there and provenance is None:
+                why = _other_tables(workflow.persistence.input(there[0]) or [], job.input)
+            elif there:
+                why = _other_settings(Path(provenance), job.params.settings)
+            if why is None and (before := changed & dag.dependencies[job].keys()):
+                why = f"was made from {min(one.output[0] for one in before)}"
+            if why:
+                changed.add(job)
+                found += [f"{one_line(path, 100)} {why}" for path in there[:1]]
+    return found
+
+
+def _other_settings(provenance: Path, settings: str) -> str | None:
+    """What a job's results were made with that is another setting now, if there is any."""
+    old = recorded_settings(provenance) or {}
+    for key, before, after in changed_settings(old, json.loads(settings)):
+        now = "gone" if after is None else show(after)
+        return f"was made with {key} {show(before)}, which is {now} now"
+    return None
+
+
+def _other_tables(old: Iterable[str], new: Iterable[str]) -> str | None:
+    """A table that a figure was drawn from and would not be drawn from again, if there is any."""
+    for path in old:
+        if str(path).endswith(".parquet") and path not in list(new):
+            return f"was drawn from {path}, and would be drawn from another table now"
+    return None
+
+
+Change = tuple[str, Any, Any]
+"""A key, and its value before and after."""
+
+
+def changed_settings(
+    old: Mapping[str, Any], new: Mapping[str, Any], at: tuple[str, ...] = ()
+) -> Iterator[Change]:
+    """Settings of a job that differ, but for those that only add to what is there.
+
+    With more replicates the first are those that are there, and what trains beside a further
+    optimizer is what trained without it, as all optimizers see the same samples.
+    """
+    for key, value in old.items():
+        place, now = (*at, key), new.get(key)
+        if isinstance(value, dict) and isinstance(now, dict):
+            yield from changed_settings(value, now, place)
+            continue
+        if place[0] in DERIVED or value == now:
+            continue
+        both = isinstance(value, int) and isinstance(now, int)
+        if not (key == "replicates" and both and now > value):
+            yield dotted(place), value, now
+
+
+def tell_losses(found: list[str]) -> str:
+    """What would be lost, a line each, and how to keep it."""
+    lines = ["This call would replace finished results:", *listed(found), f"{HOW}."]
+    return "\n    ".join(lines)
+
+
+def require_no_losses(found: list[str]) -> None:
+    """Stop with one line if a call would shrink or change finished results."""
+    if found:
+        more = f" (and {len(found) - 1} more results)" if found[1:] else ""
+        raise SystemExit(f"Bad setting: {found[0]}{more}; {HOW}")

@@ -83,7 +83,7 @@ def _imported(module: str, root: Path) -> frozenset[str]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes that a job may execute.
+    """All statements that a job may execute; expressions hold none, and are most of a source.
 
     Imports within functions count: a lazily chosen kernel is code of the job. Two places
     do not: ``if TYPE_CHECKING`` and a module's ``__getattr__``, which runs only for whom
@@ -91,6 +91,8 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """
     yield node
     for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            continue
         lazy = isinstance(child, ast.FunctionDef) and child.name == "__getattr__"
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             for other in child.orelse:

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from scb.faults import find_faults, listed, one_line, show
 from scb.settings import Settings
@@ -94,16 +94,37 @@ def unwritable(folder: Path) -> str | None:
     return None
 
 
+class JudgedSections(NamedTuple):
+    """Sections that claims are judged by, each once."""
+
+    training: list[str]
+    simulation: list[str]
+    attention: list[str]
+
+
+def judged_sections(settings: Settings) -> JudgedSections:
+    """As printed, at their best, and with a stated value changed."""
+    claims, printed = settings.claims, settings.claims.printed
+    named = {
+        "training": [printed.convergence, *printed.vocabulary, printed.population],
+        "simulation": [*printed.simulation],
+        "attention": [printed.attention],
+    }
+    for claim, one in [*(claims.best or {}).items(), *(claims.changed or {}).items()]:
+        named[{"C7": "simulation", "C8": "attention"}.get(claim, "training")] += one.sections
+    return JudgedSections(**{kind: list(dict.fromkeys(names)) for kind, names in named.items()})
+
+
 def digests(settings: Settings) -> dict[str, str]:
     """Fingerprints of what each table of claims is judged by, whatever the order of the keys."""
-    claims = settings.claims
-    trained = [claims.convergence, *claims.vocabulary, claims.population]
+    judged = judged_sections(settings)
     read: dict[str, dict[str, Any]] = {
         "claims": {
-            "claims": claims,
-            "training": {name: settings.training[name] for name in trained},
-            "simulation": {name: settings.simulation[name] for name in claims.simulation},
-            "attention": settings.attention,
+            "claims": settings.claims,
+            **{
+                kind: {name: getattr(settings, kind)[name] for name in getattr(judged, kind)}
+                for kind in JudgedSections._fields
+            },
             "transfer": settings.transfer,
         },
         "rebased_claims": {"seed": settings.seed, "rebased": settings.rebased},

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,12 +65,18 @@ class Run:
                 raise TableError(f"{path}: its replicates are not those of {paths[0]}")
             if frame.duplicated(["optimizer", "replicate", "step"]).any():
                 raise TableError(f"{path}: some of its rows are there twice")
-        frame = pd.concat(frames, ignore_index=True)
-        for prefix in ("", "normalised_"):
-            if (loss := f"{prefix}test_loss") in frame:
-                frame[f"{prefix}excess_loss"] = frame[loss] - frame["bayes_loss"]
         setting = {key: entry for path in paths for key, entry in tables.setting(path).items()}
-        return cls(paths[-1], frame, setting)
+        return cls.of(pd.concat(frames, ignore_index=True), paths[-1], setting)
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, path: Path, setting: dict[str, Any]) -> "Run":
+        """The run of rows of `CURVES`, which come from or go to ``path``."""
+        losses = {
+            f"{prefix}excess_loss": frame[f"{prefix}test_loss"] - frame["bayes_loss"]
+            for prefix in ("", "normalised_")
+            if f"{prefix}test_loss" in frame
+        }
+        return cls(path, frame.assign(**losses), setting)
 
     def __getitem__(self, key: str) -> Any:
         """One entry of the setting."""
@@ -128,18 +134,67 @@ class Run:
         self, optimizer: str, metric: str, replicates: Sequence[int]
     ) -> tuple[NDArray[np.int64], Array]:
         """Logged steps, shape (S,), and a metric, shape (R, S), `worst` once diverged."""
-        rows = self._rows(optimizer).set_index(["replicate", "step"])
-        if metric not in rows:
+        grid = self._grid(optimizer)
+        if metric not in grid.rows:
             raise TableError(f"{self.path}: no column {metric!r}")
-        dead = rows["diverged"].unstack().astype("boolean").ffill(axis=1).fillna(False)
-        grid = rows[metric].unstack().mask(dead.astype(bool), worst(metric))  # (R, S)
-        grid = grid.reindex(list(replicates))
-        if grid.isna().any(axis=None):
+        found = np.full(grid.dead.shape, np.nan)
+        found[grid.places] = grid.rows[metric]
+        found[grid.dead] = worst(metric)
+        some = grid.replicates.get_indexer(list(replicates))
+        found = np.where((some < 0)[:, None], np.nan, found[some])  # (R, S)
+        if np.isnan(found).any():
             raise TableError(f"{self.path}: {metric} of {optimizer} is missing before divergence")
-        return grid.columns.to_numpy(np.int64), grid.to_numpy(np.float64)
+        return grid.steps, found
+
+    def _grid(self, optimizer: str) -> "_Grid":
+        """The rows of an optimizer, with their places in a grid, which all of its metrics share."""
+        if optimizer not in self._grids:
+            rows = self._rows(optimizer)
+            dead = rows.set_index(["replicate", "step"])["diverged"].unstack().astype("boolean")
+            places = (
+                dead.index.get_indexer(rows["replicate"]),
+                dead.columns.get_indexer(rows["step"]),
+            )
+            self._grids[optimizer] = _Grid(
+                rows,
+                places,
+                dead.index,
+                dead.columns.to_numpy(np.int64),
+                dead.ffill(axis=1).fillna(False).to_numpy(bool),
+            )
+        return self._grids[optimizer]
+
+    @cached_property
+    def _grids(self) -> dict[str, "_Grid"]:
+        return {}
+
+    def ends(self, optimizer: str, metric: str) -> Array:
+        """A metric at the last step of the replicates `positive_after_boost`, shape (R,)."""
+        return self.values(optimizer, metric, self.positive_after_boost)[1][:, -1]
 
     def _rows(self, optimizer: str) -> pd.DataFrame:
         rows = self.frame[self.frame["optimizer"] == optimizer]
         if rows.empty:
             raise TableError(f"{self.path}: no rows of optimizer {optimizer!r}")
         return rows
+
+
+class _Grid(NamedTuple):
+    """Rows of one optimizer as a grid of replicates and steps.
+
+    Attributes
+    ----------
+    rows : DataFrame
+    places : two arrays of int
+        Row and column of each of them.
+    replicates : Index of length R
+    steps : array, shape (S,)
+    dead : array of bool, shape (R, S)
+        From divergence on.
+    """
+
+    rows: pd.DataFrame
+    places: tuple[NDArray[np.intp], NDArray[np.intp]]
+    replicates: pd.Index
+    steps: NDArray[np.int64]
+    dead: NDArray[np.bool_]

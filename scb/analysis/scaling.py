@@ -81,11 +81,9 @@ def fit_power_law(
 ) -> PowerLaw:
     """Fit a power law to the median counts, with a bootstrap over replicates.
 
-    A replicate is resampled with all of its sizes, as they may share a task, among those that
-    were run at the same sizes. Of a resample with an infinite median we know that it is no
-    less than the largest count that was reached at that size: ``low`` takes the least exponent
-    that this allows, ``high`` the largest. So censoring widens the interval and is never
-    mistaken for knowledge.
+    ``low`` and ``high`` are quantiles of the least and the largest exponents of
+    `bootstrap_exponent`, so that censoring widens the interval and is never mistaken for
+    knowledge.
 
     Parameters
     ----------
@@ -116,12 +114,7 @@ def fit_power_law(
 
     medians = _median(count)
     exponent, constant = _fit(size, medians)
-    reach = np.where(np.isfinite(count), count, 0.0).max(0)  # 0: nobody got there
-    generator = np.random.Generator(np.random.PCG64(seed))
-    strata = [np.flatnonzero((run == sizes_run).all(1)) for sizes_run in np.unique(run, axis=0)]
-    drawn = [generator.choice(stratum, (resamples, len(stratum))) for stratum in strata]
-    rows = np.concatenate(drawn, axis=1)  # (resamples, R)
-    least, most = _bounds(size, _median(count[rows]), reach)
+    least, most = bootstrap_exponent(size, count, resamples, seed)
     tail = (1 - level) / 2
     # Order statistics: infinities spoil no neighbour.
     low = np.quantile(least, tail, method="lower")
@@ -135,6 +128,30 @@ def fit_power_law(
         tuple(int(number) for number in run.sum(0)),
         tuple(int(number) for number in np.isinf(count).sum(0)),
     )
+
+
+def bootstrap_exponent(
+    sizes: Array, counts: Array, resamples: int, seed: int = 0
+) -> tuple[Array, Array]:
+    """Least and largest exponent of each resample, both of shape (resamples,).
+
+    A replicate is resampled with all of its sizes, as they may share a task, among those that
+    were run at the same sizes. Of a resample with an infinite median we know that it is no
+    less than the largest count that was reached at that size: the exponents are the least and
+    the largest that this allows.
+
+    Parameters
+    ----------
+    sizes, counts : array of shape (S,), (R, S)
+        As of `fit_power_law`, each size with a replicate.
+    """
+    run = ~np.isnan(counts)
+    reach = np.where(np.isfinite(counts), counts, 0.0).max(0)  # 0: nobody got there
+    generator = np.random.Generator(np.random.PCG64(seed))
+    strata = [np.flatnonzero((run == sizes_run).all(1)) for sizes_run in np.unique(run, axis=0)]
+    drawn = [generator.choice(stratum, (resamples, len(stratum))) for stratum in strata]
+    rows = np.concatenate(drawn, axis=1)  # (resamples, R)
+    return _bounds(sizes, _median(counts[rows]), reach)
 
 
 def _median(counts: Array) -> Array:

@@ -1,20 +1,24 @@
-"""The paper's claims, each as statistics and the rules that decide it.
+"""The paper's claims, each as statistics with a bar that decides it.
 
-There is a module of rules for each experiment. They were written from the sentence alone: what
-would a reader of the paper's figure take it to mean? Figures 1 to 6 of these very seeds had been
-drawn and described by then, and what is beyond the paper (B1 to B4) came from looking at them; no
-rule had been tried on them but C11's, once, at a larger batch. What transfer gives (C10, B5) came
-later. Words have one meaning throughout.
+There is a module of rules for each experiment. A rule is written from the paper's sentence alone:
+what would a reader of the figure take it to mean? `scb.claims.parts` says in numbers what the
+paper's words ask for, each in one place. `scb.claims.verdict` makes verdicts of them.
 
 - *Knowing nothing* is the start of training, ``V = mu 1^T`` and ``A = 1 1^T / T``, whose
-  distances to the ground truth are ``sqrt(K_P)`` and ``sqrt(K_Q)``; a solution is *close*,
-  an error *small*, two curves *near* or *about the same*, within a tenth of it.
-- *Lower* and *higher* are medians of paired ratios, off 1 beyond chance and by a tenth.
+  distances to the ground truth are ``sqrt(K_P)`` and ``sqrt(K_Q)``.
 - *Positive runs* have both signals positive at the end of Stage 1. The optimizers part
-  after that, so their comparison stays paired; the same over all runs is reported with it.
-- A run that diverged is infinitely far; two that did are equal.
+  after that, so their comparison stays paired. The paper's single run is positive, so statistics
+  are over positive runs; the same over all runs is reported with each.
+- Where a run either learns the pattern or does not, a median jumps from one to the other. There the
+  statistic is the share of runs that do, and the bar one half: a typical run does as the paper's.
+- A run that diverged is infinitely wrong; two that did are equal, and none of them is ahead. So SGD
+  is *behind*, *too slow* or *failing* where it diverges: the estimate is then 0 or infinite.
 
 A normalised V decides nothing: fitted on the population loss it is P exactly even where A has
 learnt nothing (`scb.learning.algorithm.refit_value` at the uniform A), so that it would make any
 claim partly true. It is reported with the normalised A, which decides.
+
+C1 to C7, C9 and the claims of our own (B1 to B4) read `scb.analysis.endpoints.Endpoints`, so they
+judge curves and tables of many readings alike. C12, how softmax attention trains at the size of
+figure 1, is not judged yet: no experiment trains that.
 """

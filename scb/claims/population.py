@@ -1,48 +1,47 @@
-"""C11: large batches follow the population path."""
+"""C11: large batches follow the population path (section 4)."""
 
 import numpy as np
 
+from scb.analysis.endpoints import deviation
 from scb.analysis.runs import Array, Run
-from scb.claims.reading import CLOSE, Reading, largest_deviation
-from scb.claims.verdict import Claim, Part, Rule, median
+from scb.claims.parts import SMALL
+from scb.claims.samples import Median
+from scb.claims.verdict import Bar, Claim, Part
 
 
-def c11(run: Run, path: Array, small: Run, small_path: Array) -> Claim:
+def c11(followed: tuple[str, Run, Array], small: tuple[str, Run, Array]) -> Claim:
     """Runs with large batches follow the population path.
 
     Parameters
     ----------
-    run : Run
-        Plain steps with a large batch: the optimizer ``boost``.
-    path : array of shape (steps + 1, 2, R)
-        `scb.theory.population.trajectory` of its tasks.
-    small, small_path : the same at the paper's batch
+    followed : (str, Run, array of shape (steps + 1, 2, R))
+        The section, its run with a large batch (of the optimizer ``boost``, whose steps are
+        plain), and `scb.theory.population.trajectory` of its tasks from the paper's start.
+    small : the same at the paper's batch
     """
 
-    def deviations(run: Run, path: Array) -> list[Array]:
-        read = Reading(run)
+    def parts(section: str, run: Run, path: Array, bar: Bar | None) -> list[Part]:
         every = np.arange(len(path))
         return [
-            largest_deviation(read.curve("boost", f"{part}_signal"), (every, path[:, i].T))
-            for i, part in ((1, "attention"), (0, "value"))
-        ]
-
-    def label(run: Run) -> str:
-        return f"B = {run['batch']}, T = {run['length']}"
-
-    def parts(run: Run, path: Array, rule: Rule | None) -> list[Part]:
-        return [
             Part(
-                f"largest distance of {symbol} from the path / the path's last, {label(run)}",
-                rule,
-                median(away),
+                f"largest distance of {symbol} from the path / the path's last, "
+                f"B = {run['batch']}, T = {run['length']}",
+                bar,
+                Median(
+                    deviation(
+                        run.values("boost", f"{part}_signal", run.replicates),
+                        (every, path[:, i].T),
+                    ),
+                    run.replicates,
+                ),
+                section=section,
             )
-            for symbol, away in zip(("α_A", "α_V"), deviations(run, path), strict=True)
+            for symbol, part, i in (("α_A", "attention", 1), ("α_V", "value", 0))
         ]
 
     return Claim(
         "C11",
         "With large batches the mini-batch run follows the two-dimensional population recursion.",
         "",
-        [*parts(run, path, CLOSE), *parts(small, small_path, None)],
+        (*parts(*followed, SMALL), *parts(*small, None)),
     )

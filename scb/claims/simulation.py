@@ -1,66 +1,82 @@
-"""C7: at a T that no training reaches, proximal stays near the population path."""
+"""C7: proximal and SGD at a T that no training reaches (figure 6)."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from scb.analysis.runs import Run
-from scb.claims.reading import (
-    CLOSE,
-    DOUBLE,
+from scb.analysis.endpoints import Endpoints
+from scb.claims.parts import (
+    DOUBLED,
     PARTS,
-    Reading,
-    largest_deviation,
+    SMALL,
+    SYMBOLS,
+    close,
+    distance_of,
+    median,
+    nothing_of,
     ratio,
     relative,
+    share,
 )
 from scb.claims.verdict import Claim, Part
 
 
-def c7(runs: Sequence[Run]) -> Claim:
-    """Proximal stays near the population path, SGD's error grows fast."""
-    parts = []
-    for run in runs:
-        read = Reading(run)
-        label = f"T = {run['length']}, N = {run['states']}"
-        signals = [
-            largest_deviation(
-                read.curve("proximal", f"{part}_signal"),
-                read.curve("population", f"{part}_signal"),
+def c7(reads: Sequence[tuple[int, Endpoints]]) -> Claim:
+    """Proximal keeps its errors small and recovers the ground truth, SGD's error grows fast.
+
+    The paper's words on figure 6 ask for no normalisation, and its panels show the iterate. So the
+    ground truth is recovered when the iterate is close to it, signals and errors alike.
+
+    Parameters
+    ----------
+    reads : sequence of (int, Endpoints)
+        N with the runs at that N.
+    """
+    parts: list[Part] = []
+    for states, read in reads:
+        label = f"N = {states}"
+        last, rival = (read(name, "last_attention_error") for name in ("proximal", "sgd"))
+        parts += [
+            Part(
+                f"largest ‖Δ_{SYMBOLS[part][0]}‖ after Stage 1 / {nothing_of(part)}, proximal, "
+                f"{label}",
+                SMALL,
+                **median(
+                    read, relative(read("proximal", f"largest_{part}_error"), read.scale(part))
+                ),
             )
             for part in PARTS
         ]
-        _, error = read.curve("proximal", "attention_error")
-        _, rival = read.curve("sgd", "attention_error")
-        # The path's own attention at its end.
-        scale = read.nothing("attention") * read.last("population", "attention_signal")
         parts += [
             Part(
-                "largest distance of a signal from the path after Stage 1 / the path's last, "
-                f"proximal, {label}",
-                CLOSE,
-                **read.among_positive(np.maximum(*signals)),
-            ),
-            Part(
-                f"largest ‖Δ_A‖ after Stage 1 / (√K_Q · the path's last α_A), proximal, {label}",
-                CLOSE,
-                **read.among_positive(relative(error.max(axis=1), scale)),
-            ),
+                f"{distance_of(part)} at the last step / {nothing_of(part)}, proximal, {label}",
+                SMALL,
+                **median(
+                    read, relative(read("proximal", f"last_{part}_distance"), read.scale(part))
+                ),
+            )
+            for part in PARTS
+        ]
+        parts += [
             Part(
                 f"‖Δ_A‖ under SGD, last step / end of Stage 1, {label}",
-                DOUBLE,
-                **read.among_positive(ratio(rival[:, -1], rival[:, 0])),
+                DOUBLED,
+                **median(read, ratio(rival, read("sgd", "start_attention_error"))),
             ),
             Part(
                 f"‖Δ_A‖ at the last step, SGD / proximal, {label}",
-                DOUBLE,
-                **read.among_positive(ratio(rival[:, -1], error[:, -1])),
+                DOUBLED,
+                **median(read, ratio(rival, last)),
+            ),
+            Part(
+                f"share of runs with normalised ‖A−Q‖_μ < {SMALL.value:g} √K_Q at the last step, "
+                f"proximal, {label}",
+                None,
+                **share(read, close(read, "proximal", "attention")),
             ),
         ]
     return Claim(
         "C7",
-        "At T = 100 000, N = 100 and 500, proximal stays near the population path and SGD's "
-        "error grows fast.",
+        "At T = 100 000 the errors of proximal stay very small and it recovers the ground truth; "
+        "SGD's error grows quickly at the same batch.",
         "fig6_simulation",
-        parts,
+        tuple(parts),
     )

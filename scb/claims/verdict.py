@@ -1,36 +1,85 @@
 """From statistics over replicates to verdicts.
 
-A claim has one or more *parts*, each a statistic with the rule that it must meet. The
-statistic is an estimate with an interval; the intervals of all statistics of a table hold
-together at 95%, by Bonferroni. A part is
+A claim has one or more *parts*: a statistic, and the bar that a reader of the claim's sentence
+would ask of it. A part is
 
-- *shown* if its whole interval lies where the claim puts it, and the estimate goes as far
-  as the rule asks, so that neither chance nor a trifle decides;
-- *contradicted* if the whole interval lies elsewhere;
-- *not shown* otherwise, too few replicates included.
+- *shown* if its whole interval lies beyond the bar;
+- *refuted* if its whole interval falls short of the bar;
+- *undecided* otherwise: there are too few replicates.
 
-A claim is reproduced if all of its deciding parts are shown, partly if some are, and not
-reproduced if none is, be they contradicted or not: the outcomes say which.
+A claim is *reproduced* if all of its parts are shown. That is an intersection-union test (Berger
+1982), so there is no correction within a claim. It is *not reproduced* if one part is refuted, at
+the claim's level divided by its number of parts, else *undecided*. Across the claims of a table,
+levels are Holm's (1979), and those of our own claims are apart from those of the paper.
+docs/verdicts.md tells this at length.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy import stats
+from numpy.typing import NDArray
 
-from scb.analysis.runs import Array
-from scb.analysis.scaling import fit_power_law
+Array = NDArray[np.float64]
 
-FAMILY = 0.95
-"""Confidence that all intervals of one table hold at once."""
+FAMILY = 0.05
+"""Chance that a table has a false verdict, at most."""
 
-SHOWN, NOT_SHOWN, CONTRADICTED = "shown", "not shown", "contradicted"
+SHOWN, REFUTED, UNDECIDED = "shown", "refuted", "undecided"
 REPORTED = "reported only"
-"""Outcome of a statistic that has no rule."""
+"""Outcome of a statistic that has no bar."""
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+SMALLER, NOTHING, OTHER_WAY = "the right way, but smaller", "no effect", "the other way"
+UNSTABLE = "quarters disagree"
+
+QUARTERS = 4
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What the sentence asks of a statistic: to lie strictly beyond a value.
+
+    Attributes
+    ----------
+    value : float
+    beyond : "above" or "below"
+        Which side of ``value`` the sentence asks for.
+    none : float, optional
+        Value of no effect (1 of a ratio, 0 of a difference), not beyond the bar. What is refuted
+        is told as *the right way, but smaller*, *no effect* or *the other way* by it.
+
+    Raises
+    ------
+    ValueError
+        If no effect would pass.
+    """
+
+    value: float
+    beyond: Literal["above", "below"]
+    none: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a bar that no effect passes."""
+        if self.none is not None and self.passed(self.none):
+            raise ValueError(f"no effect, {self.none:g}, passes the bar: {self}")
+
+    def passed(self, values: Any) -> Any:
+        """Whether values lie beyond the bar, strictly."""
+        return values > self.value if self.beyond == "above" else values < self.value
+
+    def detail(self, low: float, high: float) -> str:
+        """What an interval that falls short of the bar says of the effect."""
+        if self.none is None:
+            return ""
+        if low <= self.none <= high:
+            return NOTHING
+        return SMALLER if (low > self.none) == (self.beyond == "above") else OTHER_WAY
+
+    def __str__(self) -> str:
+        """In words, as the table has it."""
+        return f"{self.beyond} {self.value:g}"
 
 
 class Estimate(NamedTuple):
@@ -42,120 +91,53 @@ class Estimate(NamedTuple):
     replicates: int
 
 
-Statistic = Callable[[float], Estimate]
-"""The estimate at a confidence."""
-
-
-def median(values: ArrayLike) -> Statistic:
-    """Median over replicates, with the interval between two order statistics.
-
-    The interval is exact for any law of the replicates (`scipy.stats.quantile_test`), and
-    infinite values of diverged runs count like any other.
-
-    Raises
-    ------
-    ValueError
-        If a value is not a number.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if np.isnan(sample).any():
-        raise ValueError("a replicate's value is not a number")
-
-    def estimate(confidence: float) -> Estimate:
-        if not len(sample):
-            return Estimate(np.nan, -np.inf, np.inf, 0)
-        with np.errstate(invalid="ignore"):
-            middle = float(np.median(sample))
-        interval = stats.quantile_test(sample, p=0.5).confidence_interval(confidence)
-        # scipy answers nan where there are too few values for a bound.
-        low = -np.inf if np.isnan(interval.low) else float(interval.low)
-        high = np.inf if np.isnan(interval.high) else float(interval.high)
-        return Estimate(middle, low, high, len(sample))
-
-    return estimate
-
-
-def share(flags: ArrayLike) -> Statistic:
-    """Share of replicates with a property, with the interval of Clopper and Pearson."""
-    found = np.asarray(flags, dtype=bool)
-
-    def estimate(confidence: float) -> Estimate:
-        count, total = int(found.sum()), len(found)
-        if not total:
-            return Estimate(np.nan, 0.0, 1.0, 0)
-        interval = stats.binomtest(count, total).proportion_ci(confidence, method="exact")
-        return Estimate(count / total, float(interval.low), float(interval.high), total)
-
-    return estimate
-
-
-def exponent(sizes: Array, counts: Array) -> Statistic:
-    """Exponent of the power law of median counts, with its bootstrap interval.
-
-    Parameters
-    ----------
-    sizes : array, shape (S,)
-    counts : array, shape (R, S)
-        Infinite where censored, NaN where not run (`scb.analysis.scaling.fit_power_law`). All R are
-        counted as the runs, though a size may have fewer.
-    """
-
-    def estimate(confidence: float) -> Estimate:
-        # Enough resamples for a tail that thin.
-        resamples = int(np.ceil(10 / (1 - confidence)))
-        law = fit_power_law(sizes, counts, level=confidence, resamples=resamples)
-        return Estimate(law.exponent, law.low, law.high, len(counts))
-
-    return estimate
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Where the interval of a shown part lies.
+class Tails(NamedTuple):
+    """One-sided p values at a bar.
 
     Attributes
     ----------
-    above, below : float
-        The interval must lie strictly between them.
-    reach : float, optional
-        The estimate must lie at this value or beyond, away from the bound: at least this
-        if only ``above`` is set, at most this if only ``below`` is.
+    beyond : float
+        Of the null that the law is at the bar or short of it; small where it lies beyond.
+    short : float
+        Of the null that the law is beyond the bar; small where it falls short.
     """
 
-    above: float = -np.inf
-    below: float = np.inf
-    reach: float | None = None
+    beyond: float
+    short: float
 
-    def __post_init__(self) -> None:
-        """Refuse bounds that nothing meets, and a reach without a side."""
-        if not self.above < self.below:
-            raise ValueError(f"no interval lies above {self.above} and below {self.below}")
-        if self.reach is not None and np.isfinite(self.above) == np.isfinite(self.below):
-            raise ValueError("reach needs one bound, above or below")
 
-    def outcome(self, found: Estimate) -> str:
-        """`SHOWN`, `NOT_SHOWN` or `CONTRADICTED`."""
-        lower, upper = np.isfinite(self.above), np.isfinite(self.below)
-        if (lower and found.high <= self.above) or (upper and found.low >= self.below):
-            return CONTRADICTED
-        inside = not ((lower and found.low <= self.above) or (upper and found.high >= self.below))
-        return SHOWN if inside and self._reached(found.estimate) else NOT_SHOWN
+class Sample(Protocol):
+    """Values of replicates, by which a statistic is estimated: see `scb.claims.samples`.
 
-    def _reached(self, estimate: float) -> bool:
-        if self.reach is None:
-            return True
-        return estimate >= self.reach if np.isfinite(self.above) else estimate <= self.reach
+    Attributes
+    ----------
+    kind : str
+        *median*, *share*, *exponent* or *mean*.
+    values : array
+        The numbers, flat; of an exponent the counts at ``sizes``, a replicate after the other.
+    sizes : array
+        Empty but for an exponent.
+    replicates : array of int, shape (R,)
+        Which replicates.
+    """
 
-    def __str__(self) -> str:
-        """The rule in words, as the table has it."""
-        if np.isfinite(self.above) and np.isfinite(self.below):
-            return f"interval between {self.above:g} and {self.below:g}"
-        if np.isfinite(self.above):
-            words, bound, least = "above", self.above, "at least"
-        else:
-            words, bound, least = "below", self.below, "at most"
-        reach = "" if self.reach is None else f" and estimate {least} {self.reach:g}"
-        return f"interval {words} {bound:g}{reach}"
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def values(self) -> Array: ...  # noqa: D102
+    @property
+    def sizes(self) -> Array: ...  # noqa: D102
+    @property
+    def replicates(self) -> NDArray[np.int64]: ...  # noqa: D102
+
+    def estimate(self, confidence: float) -> Estimate:
+        """With the two-sided interval."""
+
+    def tails(self, bar: Bar) -> Tails:
+        """P values that agree with the interval: at most ``a / 2`` if it lies there at 1 - a."""
+
+    def select(self, some: NDArray[np.bool_]) -> "Sample":
+        """Some of the replicates, such as a quarter."""
 
 
 @dataclass(frozen=True)
@@ -165,29 +147,35 @@ class Part:
     Attributes
     ----------
     statistic : str
-        What is measured, exactly.
-    rule : Rule, optional
-        None for what is reported only, and decides nothing.
-    over : Statistic
-        Over the replicates that decide.
-    over_all : Statistic, optional
-        Over all replicates, where ``over`` leaves some out.
+        What is measured, exactly, in words and symbols.
+    bar : Bar or None
+        None for what is reported only.
+    over : Sample
+        Over the runs that the sentence is about.
+    over_all : Sample, optional
+        Over all runs, where ``over`` leaves some out.
+    section : str
+        The section of config.yaml that says how many replicates there are.
     """
 
     statistic: str
-    rule: Rule | None
-    over: Statistic
-    over_all: Statistic | None = None
+    bar: Bar | None
+    over: Sample
+    over_all: Sample | None = None
+    section: str = ""
 
-    @property
-    def intervals(self) -> int:
-        """How many intervals it adds to the table."""
-        return 1 + (self.over_all is not None)
+    def quarter(self, number: int) -> "Part":
+        """The replicates r with r mod 4 = ``number``."""
+
+        def select(sample: Sample) -> Sample:
+            return sample.select(sample.replicates % QUARTERS == number)
+
+        return Part(self.statistic, self.bar, select(self.over), section=self.section)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence and what decides it.
+    """A sentence of the paper and what decides it.
 
     Attributes
     ----------
@@ -198,63 +186,181 @@ class Claim:
     parts : sequence of Part
         The first is the one that a short table shows.
     paper : bool
-        False for what we found and the paper does not say.
+        False for what we found and the paper does not say (B).
+
+    Raises
+    ------
+    ValueError
+        If no part has a bar.
     """
 
     id: str
     sentence: str
     figure: str
-    parts: Sequence[Part]
+    parts: tuple[Part, ...]
     paper: bool = True
 
-    def verdict(self, outcomes: Sequence[str]) -> str:
-        """The verdict, from the outcome of each part."""
-        deciding = [outcome for outcome in outcomes if outcome != REPORTED]
-        shown = deciding.count(SHOWN)
-        if not shown:
-            return "not reproduced" if self.paper else "not shown"
-        if shown < len(deciding):
-            return "partly"
-        return "reproduced" if self.paper else "shown"
+    def __post_init__(self) -> None:
+        """Refuse what nothing decides."""
+        if not any(part.bar for part in self.parts):
+            raise ValueError(f"nothing decides {self.id}: no part has a bar")
+
+    def quarter(self, number: int) -> "Claim":
+        """The claim over a quarter of the replicates."""
+        parts = tuple(part.quarter(number) for part in self.parts)
+        return Claim(self.id, self.sentence, self.figure, parts, self.paper)
 
 
-def judge(claims: Sequence[Claim], intervals: int | None = None) -> pd.DataFrame:
-    """Judge claims: a row per part, in the columns of `scb.claims.tables.CLAIMS`.
+class Decision(NamedTuple):
+    """What the p values of a claim decide.
 
-    Parameters
+    Attributes
     ----------
-    claims : sequence of Claim
-    intervals : int, optional
-        Number of intervals that are to hold together; those of ``claims`` unless they are
-        only a part of a larger table.
+    verdict : str
+    outcomes : list of str
+        Of each part.
+    level : float
+        That Holm gives to the claim.
     """
-    intervals = intervals or count_intervals(claims)
-    confidence = 1 - (1 - FAMILY) / intervals
-    rows = []
-    for claim in claims:
-        outcomes = []
-        for part in claim.parts:
-            found = part.over(confidence)
-            outcomes.append(part.rule.outcome(found) if part.rule else REPORTED)
-            over_all = (part.over_all or part.over)(confidence)
-            rows.append(
-                {
-                    "id": claim.id,
-                    "claim": claim.sentence,
-                    "statistic": part.statistic,
-                    **found._asdict(),
-                    **{f"all_{name}": value for name, value in over_all._asdict().items()},
-                    "rule": str(part.rule) if part.rule else "decides nothing",
-                    "outcome": outcomes[-1],
-                    "figure": claim.figure,
-                    "confidence": confidence,
-                }
-            )
-        for row in rows[-len(outcomes) :]:
-            row["verdict"] = claim.verdict(outcomes)
+
+    verdict: str
+    outcomes: list[str]
+    level: float
+
+
+def holm(p_values: Sequence[float], family: float) -> tuple[list[bool], list[float]]:
+    """Holm's step-down: which nulls are rejected, and the level that each is compared with.
+
+    The smallest p value is compared with the family's level over their number, the next with that
+    over one fewer, and so on. All from the first failure on are kept, at the level of that failure.
+    """
+    count = len(p_values)
+    rejected, levels = [False] * count, [0.0] * count
+    failed = None
+    for rank, at in enumerate(np.argsort(p_values, kind="stable")):
+        level = family / (count - rank) if failed is None else failed
+        if p_values[at] > level:
+            failed = level
+        rejected[at], levels[at] = failed is None, level
+    return rejected, levels
+
+
+def decide(claims: Sequence[Claim], family: float = FAMILY) -> list[Decision]:
+    """Verdicts, with Holm's levels among the claims of the paper, and among our own.
+
+    A claim's p value is two-sided: twice the smaller one of *not all parts are beyond their bars*,
+    the largest of the parts, and of *all are*, the smallest times the number of parts.
+    """
+    tails = [[part.over.tails(part.bar) for part in claim.parts if part.bar] for claim in claims]
+    p_values = [
+        min(1.0, 2 * max(p.beyond for p in parts), 2 * len(parts) * min(p.short for p in parts))
+        for parts in tails
+    ]
+    levels = [0.0] * len(claims)
+    for paper in (True, False):
+        members = [at for at, claim in enumerate(claims) if claim.paper == paper]
+        _, found = holm([p_values[at] for at in members], family)
+        for at, level in zip(members, found, strict=True):
+            levels[at] = level
+    return [
+        _decide(claim, parts, level)
+        for claim, parts, level in zip(claims, tails, levels, strict=True)
+    ]
+
+
+def _decide(claim: Claim, tails: list[Tails], level: float) -> Decision:
+    def outcome(p: Tails) -> str:
+        if 2 * p.beyond <= level:
+            return SHOWN
+        return REFUTED if 2 * len(tails) * p.short <= level else UNDECIDED
+
+    found = iter([outcome(p) for p in tails])
+    outcomes = [next(found) if part.bar else REPORTED for part in claim.parts]
+    return Decision(_verdict(outcomes), outcomes, level)
+
+
+def _verdict(outcomes: Sequence[str]) -> str:
+    if REFUTED in outcomes:
+        return NOT_REPRODUCED
+    return UNDECIDED if UNDECIDED in outcomes else REPRODUCED
+
+
+def judge(claims: Sequence[Claim], family: float = FAMILY) -> pd.DataFrame:
+    """Judge claims: a row per part, with the claim's verdict and stability over quarters.
+
+    Quarters are replicates r with r mod 4 = 0, 1, 2, 3, each judged by itself. A statistic that is
+    shown in one and refuted in another is undecided; the verdict follows.
+
+    Returns
+    -------
+    DataFrame
+        In the columns of `scb.claims.tables.STATISTICS` but for the setting, and with claim,
+        figure, paper, verdict and stable, which are of the claim, and verdict_0 to verdict_3, of
+        the quarters.
+    """
+    quarters = [
+        decide([claim.quarter(number) for claim in claims], family) for number in range(QUARTERS)
+    ]
+    rows: list[dict[str, Any]] = []
+    for at, (claim, decision) in enumerate(zip(claims, decide(claims, family), strict=True)):
+        verdicts = [quarter[at].verdict for quarter in quarters]
+        outcomes = list(zip(*(quarter[at].outcomes for quarter in quarters), strict=True))
+        deciding = sum(part.bar is not None for part in claim.parts)
+        parts = [
+            _row(part, outcome, told, decision.level, deciding)
+            for part, outcome, told in zip(claim.parts, decision.outcomes, outcomes, strict=True)
+        ]
+        verdict = _verdict([row["outcome"] for row in parts])
+        of_claim = {
+            "id": claim.id,
+            "claim": claim.sentence,
+            "figure": claim.figure,
+            "paper": claim.paper,
+            "verdict": verdict,
+            "stable": verdict == decision.verdict and not _flips(verdicts),
+            **{f"verdict_{number}": told for number, told in enumerate(verdicts)},
+        }
+        rows += [of_claim | row for row in parts]
     return pd.DataFrame(rows)
 
 
-def count_intervals(claims: Sequence[Claim]) -> int:
-    """How many intervals the claims' statistics have."""
-    return sum(part.intervals for claim in claims for part in claim.parts)
+def _flips(found: Sequence[str]) -> bool:
+    return {SHOWN, REFUTED} <= set(found) or {REPRODUCED, NOT_REPRODUCED} <= set(found)
+
+
+def _row(
+    part: Part, outcome: str, quarters: Sequence[str], level: float, deciding: int
+) -> dict[str, Any]:
+    """A part's row; its interval is the one that decides.
+
+    That is at the claim's level for what is shown or has no bar, and at the level over the number
+    of deciding parts for what is refuted or neither.
+    """
+    if outcome not in (SHOWN, REPORTED):
+        level /= deciding
+    found = part.over.estimate(1 - level)
+    over_all = (part.over_all or part.over).estimate(1 - level)
+    detail = ""
+    if _flips(quarters):
+        outcome, detail = UNDECIDED, UNSTABLE
+    elif outcome == REFUTED and part.bar:
+        detail = part.bar.detail(found.low, found.high)
+    p = part.over.tails(part.bar) if part.bar else None
+    return {
+        "statistic": part.statistic,
+        "section": part.section,
+        "bar": str(part.bar) if part.bar else "",
+        **found._asdict(),
+        "p_beyond": p.beyond if p else np.nan,
+        "p_short": p.short if p else np.nan,
+        "outcome": outcome,
+        "detail": detail,
+        "level": level,
+        **{f"all_{name}": value for name, value in over_all._asdict().items()},
+        **{f"outcome_{number}": told for number, told in enumerate(quarters)},
+        "kind": part.over.kind,
+        "bar_value": part.bar.value if part.bar else np.nan,
+        "beyond": part.bar.beyond if part.bar else "",
+        "values": part.over.values,
+        "sizes": part.over.sizes,
+    }

@@ -11,6 +11,9 @@ from torch import Tensor
 TRIES = 1000
 """Transition matrices drawn before a sampler gives up."""
 
+RARE = 100 * TRIES
+"""Drawn where clause (c) is asked for too: at N = 3 it holds in 1 of 570 draws."""
+
 SWEEPS = 1000
 """Sinkhorn sweeps before a random matrix is given up, and another one drawn."""
 
@@ -37,6 +40,47 @@ def bounded(generator: np.random.Generator, shape: tuple[int, ...], constant: fl
     return raw / raw.sum(0)
 
 
+def stationary_distribution(transition: np.ndarray) -> np.ndarray:
+    """mu of an irreducible P: the one solution of ``(I - P + 1 1^T / N) mu = 1 / N``.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the system is singular.
+    """
+    states = len(transition)
+    mu = np.linalg.solve(np.eye(states) - transition + 1 / states, np.ones(states) / states)
+    return np.asarray(mu / mu.sum())
+
+
+def _conditioned(
+    states: int,
+    constant: float,
+    draw: Callable[[], np.ndarray],
+    accept: Callable[[np.ndarray, np.ndarray], bool] = lambda transition, mu: True,
+    tries: int = TRIES,
+) -> Drawn:
+    """P as drawn, redrawn until mu satisfies clause (b) and (P, mu) is accepted."""
+    for _ in range(tries):
+        transition = draw()  # (N, N)
+        try:
+            mu = stationary_distribution(transition)
+        except np.linalg.LinAlgError:
+            continue
+        if within(mu, states, constant) and accept(transition, mu):
+            return np.ascontiguousarray(transition), mu
+    raise ValueError(
+        f"no P in {tries} draws for states {states} and constant {constant} has what the sampler "
+        "asks for, such as mu within [1/(CN), C/N]: change concentration, raise constant, or use "
+        "sampler 'balanced'"
+    )
+
+
+def _free(stationary: Tensor | None) -> None:
+    if stationary is not None:
+        raise ValueError("stationary is given: only sampler 'balanced' prescribes it")
+
+
 def dirichlet(
     generator: np.random.Generator,
     states: int,
@@ -45,25 +89,62 @@ def dirichlet(
     stationary: Tensor | None,
 ) -> Drawn:
     """Columns of P i.i.d. Dirichlet, redrawn until mu satisfies clause (b)."""
-    if stationary is not None:
-        raise ValueError("stationary is given: only sampler 'balanced' prescribes it")
-    ones = np.ones(states)
-    for _ in range(TRIES):
-        transition = generator.dirichlet(concentration * ones, states).T  # (N, N)
-        # For an irreducible chain mu is the one solution of (I - P + 1 1^T / N) mu = 1 / N.
-        system = np.eye(states) - transition + 1 / states
-        try:
-            mu = np.linalg.solve(system, ones / states)
-        except np.linalg.LinAlgError:
-            continue
-        mu /= mu.sum()
-        if within(mu, states, constant):
-            return np.ascontiguousarray(transition), mu
-    raise ValueError(
-        f"no mu within [1/(CN), C/N] in {TRIES} draws for states {states}, "
-        f"concentration {concentration}, constant {constant}: raise concentration or constant, "
-        "or use sampler 'balanced'"
+    _free(stationary)
+    parameters = concentration * np.ones(states)
+    return _conditioned(states, constant, lambda: generator.dirichlet(parameters, states).T)
+
+
+def nontrivial(
+    generator: np.random.Generator,
+    states: int,
+    concentration: float,
+    constant: float,
+    stationary: Tensor | None,
+) -> Drawn:
+    """As `dirichlet`, redrawn until clause (c) holds too: ``|P|_mu^2 - |mu|^2 >= |mu|^2``."""
+    _free(stationary)
+    parameters = concentration * np.ones(states)
+
+    def satisfies(transition: np.ndarray, mu: np.ndarray) -> bool:
+        return bool((transition**2 @ mu).sum() >= 2 * (mu**2).sum())
+
+    return _conditioned(
+        states, constant, lambda: generator.dirichlet(parameters, states).T, satisfies, RARE
     )
+
+
+def softmax(
+    generator: np.random.Generator,
+    states: int,
+    concentration: float,
+    constant: float,
+    stationary: Tensor | None,
+) -> Drawn:
+    """Columns of P are softmax of i.i.d. standard Gaussian logits; no concentration."""
+    _free(stationary)
+
+    def draw() -> np.ndarray:
+        entries = np.exp(generator.standard_normal((states, states)))
+        return np.asarray(entries / entries.sum(0))
+
+    return _conditioned(states, constant, draw)
+
+
+def entries(
+    generator: np.random.Generator,
+    states: int,
+    concentration: float,
+    constant: float,
+    stationary: Tensor | None,
+) -> Drawn:
+    """Columns of P are i.i.d. uniform entries divided by their sum; no concentration."""
+    _free(stationary)
+
+    def draw() -> np.ndarray:
+        drawn = generator.uniform(size=(states, states))
+        return np.asarray(drawn / drawn.sum(0))
+
+    return _conditioned(states, constant, draw)
 
 
 def balanced(
@@ -115,7 +196,13 @@ def _distribution(stationary: Tensor, states: int) -> np.ndarray:
 
 Sample = Callable[[np.random.Generator, int, float, float, Tensor | None], Drawn]
 
-SAMPLERS: dict[str, Sample] = {"dirichlet": dirichlet, "balanced": balanced}
+SAMPLERS: dict[str, Sample] = {
+    "dirichlet": dirichlet,
+    "nontrivial": nontrivial,
+    "softmax": softmax,
+    "entries": entries,
+    "balanced": balanced,
+}
 """Samplers of (P, mu), given N, the concentration, C of Assumption 2.1 and a prescribed mu."""
 
 

@@ -37,6 +37,9 @@ microseconds of work slow down tenfold as soon as another process wants a core."
 TOKENS_AT_ONCE = 2**25
 """Context tokens of a part of a batch: 32 MiB in bytes, whatever R, B and T."""
 
+Step = int | Tensor
+"""Index of a step: a number, or one on the device, shape (), int64, which is not read back."""
+
 
 def thresholds(probabilities: Tensor) -> Tensor:
     """Integer thresholds of the distributions along the last dimension.
@@ -88,6 +91,18 @@ class Guide:
                 inside = (ends.gather(-1, first) - starts).clamp(max=width)
                 self.table = first * width + (width - inside)  # (R, buckets)
                 break
+
+    @cached_property
+    def offsets(self) -> Tensor | None:
+        """The table less the start of each bucket, modulo 2^32; uint32, (R, buckets).
+
+        Entry plus word, modulo 2^32, is what the table gives with the word's remaining bits: its
+        leading bits need not be cleared first.
+        """
+        if self.table is None:
+            return None
+        starts = torch.arange(self.table.shape[1], device=self.table.device) << self.shift
+        return ((self.table - starts) & MASK).to(torch.uint32)
 
     def __call__(self, words: Tensor, replicates: slice = slice(None)) -> Tensor:
         """Draws of the ``replicates`` at ``words``, shape (r, ...), consumed; int64."""
@@ -219,12 +234,12 @@ class Stream:
         """Stream of an experiment: replicate r draws from its own seed, whatever trains on it."""
         return cls(tasks, [derive(root, "stream", r) for r in range(len(tasks.seeds))])
 
-    def batch(self, step: int, size: int, first: int = 0) -> "Batch":
+    def batch(self, step: Step, size: int, first: int = 0) -> "Batch":
         """Samples ``first .. first + size - 1`` of ``step``."""
         self.check(step, first, size)
         return Batch(self, step, first, size, *self.heads(step, first, size))
 
-    def heads(self, step: int, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    def heads(self, step: Step, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, targets and sources of a batch, in plain torch; each (R, B)."""
         samples = torch.arange(first, first + size, device=self.device)
         words = self._words(0, samples, step, HEAD)  # each (R, B)
@@ -241,7 +256,7 @@ class Stream:
         for some in _chunks(size, -(-size // -(-size // rows))):
             yield some.stop - some.start, some.start
 
-    def tokens(self, step: int, first: int, size: int) -> Tensor:
+    def tokens(self, step: Step, first: int, size: int) -> Tensor:
         """Context tokens, shape (R, size, T); intermediates are bounded by chunks."""
         self.check(step, first, size)
         samples = torch.arange(first, first + size, device=self.device)
@@ -264,9 +279,9 @@ class Stream:
             tokens[group, some, start:stop] = draws.flatten(-2)[..., : stop - start]
         return tokens
 
-    def check(self, step: int, first: int, size: int) -> None:
-        """Refuse indices that do not fit their counter words."""
-        if not 0 <= step < 2**32:
+    def check(self, step: Step, first: int, size: int) -> None:
+        """Refuse indices that do not fit their counter words; a step on the device is not read."""
+        if not isinstance(step, Tensor) and not 0 <= step < 2**32:
             raise ValueError(f"step is {step}: it must be in [0, 2**32)")
         if size < 1:
             raise ValueError(f"size is {size}: a batch holds at least one sample")
@@ -277,7 +292,7 @@ class Stream:
         self,
         blocks: Tensor | int,
         samples: Tensor,
-        step: int,
+        step: Step,
         purpose: int,
         replicates: slice = slice(None),
     ) -> Words:
@@ -289,7 +304,7 @@ class Stream:
         )
         return philox4x32((block, samples, third, last), key)
 
-    def _tokens_at(self, positions: Tensor, samples: Tensor, step: int) -> Tensor:
+    def _tokens_at(self, positions: Tensor, samples: Tensor, step: Step) -> Tensor:
         """Context tokens at one position of each sample: all arguments and result (R, B)."""
         words = torch.stack(self._words(positions // 4, samples, step, CONTEXT), -1)  # (R, B, 4)
         return self.guide(words.gather(-1, (positions % 4)[..., None])[..., 0])
@@ -302,7 +317,8 @@ class Batch:
     Attributes
     ----------
     stream : Stream
-    step, first, size : int
+    step : Step
+    first, size : int
     queries : Tensor, shape (R, B), int64
         k = x_{T+1}.
     targets : Tensor, shape (R, B), int64
@@ -312,7 +328,7 @@ class Batch:
     """
 
     stream: Stream
-    step: int
+    step: Step
     first: int
     size: int
     queries: Tensor

@@ -13,10 +13,18 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from scb.data.checks import (
+    as_columns,
+    as_matrix,
+    check_irreducible,
+    check_sizes,
+    check_truth,
+)
 from scb.data.geometry import squared_norm
-from scb.data.samplers import SAMPLERS, WEIGHTS, within
+from scb.data.samplers import SAMPLERS, WEIGHTS, stationary_distribution, within
 from scb.data.seeds import derive
 from scb.data.tables import TASKS
 from scb.settings import Tasks
@@ -24,13 +32,16 @@ from scb.store import tables
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-MAX_STATES = 65536
-"""Largest vocabulary: tokens are kept as uint8 up to 256 states, as int32 above."""
+GIVEN = -1
+"""The seed of a task that was given as matrices, not drawn."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Ground truth of one task, or of R replicates of it.
+    """Ground truth of one task, or of R replicates of it; checked when it is made.
+
+    The chain need not be irreducible: that ``P mu = mu`` and mu > 0 is all that the model asks
+    (section 2.1).
 
     Attributes
     ----------
@@ -39,13 +50,19 @@ class Task:
     stationary : Tensor, shape (..., N), float64
         mu, with ``P mu = mu``.
     positions : Tensor, shape (..., Q, N), int64
-        Support of each column of the attention pattern, increasing down the column.
+        Support of each column of the attention pattern, increasing down the column. A column
+        with fewer nonzero weights than Q has positions of weight 0 too.
     weights : Tensor, shape (..., Q, N), float64
-        Weights of that support; columns sum to 1.
+        Weights at these positions; columns sum to 1.
     length : int
         T, the number of context tokens.
     seeds : tuple of int
-        The seed of each replicate; one for a single task.
+        The seed of each replicate; one for a single task. `GIVEN` where none drew it.
+
+    Raises
+    ------
+    ValueError
+        One line on what is wrong: see `scb.data.checks.check_truth`.
     """
 
     transition: Tensor
@@ -54,6 +71,27 @@ class Task:
     weights: Tensor
     length: int
     seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Check."""
+        self.check()
+
+    def check(self) -> None:
+        """Refuse what is no ground truth; tensors may have been edited since they were checked.
+
+        Raises
+        ------
+        ValueError
+            One line: see `scb.data.checks.check_truth`.
+        """
+        check_truth(
+            self.transition,
+            self.stationary,
+            self.positions,
+            self.weights,
+            self.length,
+            self.seeds,
+        )
 
     @classmethod
     def sample(
@@ -114,6 +152,82 @@ class Task:
             torch.from_numpy(values),
             length,
             (seed,),
+        )
+
+    @classmethod
+    def from_matrices(
+        cls,
+        transition: ArrayLike,
+        attention: ArrayLike,
+        *,
+        length: int | None = None,
+        stationary: ArrayLike | None = None,
+    ) -> "Task":
+        """A task of your own, from dense matrices.
+
+        Columns may miss the sum 1 by 1e-6, as single precision does; they are then divided by
+        their sum. Columns of Q may have different numbers of nonzero entries: the largest is the
+        paper's Q, and the others get positions of weight 0, which nothing is drawn from.
+
+        Parameters
+        ----------
+        transition : array, shape (N, N)
+            P, of numpy, torch or lists; **columns** are distributions:
+            ``P[n, m] = Pr(next = n | current = m)``.
+        attention : array, shape (T, N)
+            The pattern Q: column k is the distribution of the source's position given query k.
+        length : int, optional
+            T; the rows of ``attention`` say so already, and this must agree.
+        stationary : array, shape (N,), optional
+            mu; by default that of P, which must then be irreducible.
+
+        Raises
+        ------
+        ValueError
+            One line naming the argument, the place and the value at fault.
+
+        Examples
+        --------
+        >>> task = Task.from_matrices([[0.9, 0.2], [0.1, 0.8]], [[0, 0.5], [1, 0], [0, 0.5]])
+        >>> task.sparsity, [round(float(mu), 4) for mu in task.stationary]
+        (2, [0.6667, 0.3333])
+        """
+        given = as_matrix("transition", transition)
+        states = len(given) if given.ndim else 0
+        if given.shape != (states, states) or states < 2:
+            raise ValueError(
+                f"transition has shape {given.shape}: it must be square, (N, N) with N at least 2"
+            )
+        pattern = as_matrix("attention", attention)
+        if pattern.ndim != 2 or pattern.shape[1] != states:
+            turned = pattern.ndim == 2 and len(pattern) == states
+            raise ValueError(
+                f"attention has shape {pattern.shape}: it must be (T, {states}), with a column for "
+                f"each of the {states} states of transition{'; give its transpose' * turned}"
+            )
+        if length not in (None, len(pattern)):
+            raise ValueError(
+                f"length is {length}: attention has {len(pattern)} rows, one for each position"
+            )
+        matrix, pattern = as_columns("transition", given), as_columns("attention", pattern)
+        if (dense := (pattern > 0).all(0)).any():
+            raise ValueError(
+                f"attention[:, {int(dense.argmax())}] has no entry that is 0: a column must be "
+                "sparse, with fewer nonzero entries than T"
+            )
+        if stationary is None:
+            check_irreducible(matrix)
+            mu = stationary_distribution(matrix)
+        else:
+            mu = as_matrix("stationary", stationary)
+        positions = _support(pattern)  # (Q, N)
+        return cls(
+            torch.from_numpy(matrix),
+            torch.from_numpy(mu),
+            torch.from_numpy(positions),
+            torch.from_numpy(np.take_along_axis(pattern, positions, 0)),
+            len(pattern),
+            (GIVEN,),
         )
 
     @classmethod
@@ -260,7 +374,14 @@ class Task:
         return lines
 
     def save(self, path: Path) -> None:
-        """Write the task(s) to Parquet, one row per replicate and state."""
+        """Write the task(s) to Parquet, one row per replicate and state.
+
+        Raises
+        ------
+        ValueError
+            If a tensor was edited, and this is no task any more: see `check`.
+        """
+        self.check()
         replicates, states, sparsity = len(self.seeds), self.states, self.sparsity
         rows = replicates * states
         columns = {
@@ -285,39 +406,54 @@ class Task:
         Raises
         ------
         TableError
-            If a row is missing or there twice, or the tasks are of several sizes.
+            If a row is missing or there twice, if the tasks are of several sizes, or if they are
+            no ground truths: see `check`.
         """
         keys = ["replicate", "state"]
         frame = tables.read(path, TASKS).sort_values(keys)
         tables.require_grid(path, frame[keys])
         states, length = frame["state"].nunique(), int(frame["length"].iloc[0])
-        if (frame["states"] != states).any() or (frame["length"] != length).any():
-            raise tables.TableError(f"{path}: its tasks are of several sizes")
+        sparsity = int(frame["sparsity"].iloc[0])
+        sizes = {"states": states, "length": length, "sparsity": sparsity}
+        sizes |= {"transition": states, "positions": sparsity, "weights": sparsity}
+        for name, size in sizes.items():
+            lists = name in ("transition", "positions", "weights")
+            if ((frame[name].map(len) if lists else frame[name]) != size).any():
+                raise tables.TableError(f"{path}: its tasks are of several sizes")
 
         def columns(name: str) -> Tensor:
             stacked = np.stack(frame[name].to_list())  # (R N, ...)
             return torch.from_numpy(stacked.reshape(-1, states, *stacked.shape[1:]))
 
-        return cls(
-            columns("transition").mT.contiguous(),
-            columns("stationary"),
-            columns("positions").mT.contiguous(),
-            columns("weights").mT.contiguous(),
-            length,
-            tuple(int(seed) for seed in frame["seed"].iloc[::states]),
-        )
+        try:
+            return cls(
+                columns("transition").mT.contiguous(),
+                columns("stationary"),
+                columns("positions").mT.contiguous(),
+                columns("weights").mT.contiguous(),
+                length,
+                tuple(int(seed) for seed in frame["seed"].iloc[::states]),
+            )
+        except ValueError as fault:
+            raise tables.TableError(f"{path}: {fault}") from None
+
+
+def _support(pattern: np.ndarray) -> np.ndarray:
+    """Positions of the nonzero entries of each column, shape (Q, N), increasing.
+
+    Columns with fewer than the others get further positions, the first ones that are free.
+    """
+    most = int((pattern > 0).sum(0).max())
+    # A stable sort: nonzero entries first, and then the others, each in the order of positions.
+    chosen = np.argsort(pattern == 0, axis=0, kind="stable")[:most]
+    return np.sort(chosen, axis=0)
 
 
 def _check(
     states: int, length: int, sparsity: int, seed: int, concentration: float, constant: float
 ) -> None:
     """Refuse arguments out of range, naming them."""
-    if not 2 <= states <= MAX_STATES:
-        raise ValueError(f"states is {states}: it must be in [2, {MAX_STATES}]")
-    if length < 1:
-        raise ValueError(f"length is {length}: it must be at least 1")
-    if not 1 <= sparsity <= length:
-        raise ValueError(f"sparsity is {sparsity}: it must be in [1, length] = [1, {length}]")
+    check_sizes(states, length, sparsity)
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed is {seed}: it must be in [0, 2**63)")
     if not (0 < concentration < float("inf")):

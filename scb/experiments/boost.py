@@ -26,7 +26,7 @@ def boost(
     model = LinearTransformer.initial(task)
     rule, steps = settings.boost, settings.boost.steps
     optimizers = preconditioned(task, model, rule.rate, scaled=rule.scaled)
-    log = Curves(task, [NAME], NAME, settings.log_interval, steps)
+    log = Curves(task, [NAME], NAME, settings.log_interval, steps, settings.rounding)
     stream = Stream.of(task, settings.seed)
     train(model, optimizers, stream, range(steps), settings.batch, log.observe(model))
 
@@ -34,6 +34,7 @@ def boost(
         "batch": settings.batch,
         "boost_steps": steps,
         "boost_rate": rule.rate,
+        "boost_scaled": rule.scaled,
     }
     tables.write(log.frame(), curves, CURVES, setting)
     states.write(state, [NAME], steps, model.value[None], model.columns[None], setting)

@@ -39,19 +39,20 @@ def planted(task: Task, signal: float) -> tuple[Tensor, Tensor]:
 
 def simulate(task: Task, settings: Checking) -> pd.DataFrame:
     """Curves of all replicates without sequences."""
-    last, every = settings.steps, settings.log_interval
+    last, every, rounding = settings.steps, settings.log_interval, settings.rounding
     seeds = [derive(settings.seed, "simulation", index) for index in range(len(task.seeds))]
     simulation = Simulation(task, seeds, settings.batch, settings.particles, start=settings.signal)
     simulation.branch([False] * len(OPTIMIZERS))
     path = trajectory(task, [settings.rate] * last, settings.signal)
     curves, population = (
-        Curves(task, names, "train", every, last) for names in (OPTIMIZERS, ("population",))
+        Curves(task, names, "train", every, last, rounding)
+        for names in (OPTIMIZERS, ("population",))
     )
     penalty = torch.tensor([settings.penalty, 0.0], dtype=torch.float64)
     for step in progress(range(last + 1), "simulating"):
         if curves.due(step):
-            curves.record(step, *simulation.iterate())
-            population.record(step, *population_iterate(task, *path[step]))
+            curves.record(step, *simulation.iterate(rounding))
+            population.record(step, *population_iterate(task, path[step], rounding))
         if step < last:
             simulation.step(settings.rate, penalty)
     return pd.concat([curves.frame(), population.frame()])
@@ -66,7 +67,7 @@ def train_on_sequences(tasks: Task, replicate: int, settings: Checking) -> pd.Da
     )
     model = branch(task, *planted(task, settings.signal), specs)
     names = [f"{name}_trained" for name in OPTIMIZERS]
-    curves = Curves(task, names, "train", settings.log_interval, last)
+    curves = Curves(task, names, "train", settings.log_interval, last, settings.rounding)
     stream = Stream(task, [derive(settings.seed, "stream", replicate)])
     optimizers = build_optimizers(task, model, specs)
     train(model, optimizers, stream, range(last), settings.batch, curves.observe(model))

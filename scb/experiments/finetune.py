@@ -38,7 +38,7 @@ def finetune(
     value, reported = read_pretrained(pretrained, task)
     task = task.to(device)
     model = start_model(task, value.to(device), settings.mixing)
-    log = TransferCurves(task, "transfer", reported["correlations"])
+    log = TransferCurves(task, "transfer", reported["correlations"], settings.rounding)
     stream = Stream.of(task, settings.seed)
     first = math.ceil(start_samples(task).max().item() / batch)
     rate = largest_stable_rate(task, batch) / 2  # (R,)

@@ -42,6 +42,10 @@ Input = Annotated[Path, "input"]
 """A file that a job reads."""
 Inputs = Annotated[list[Path], "input"]
 """Several of them."""
+IfThere = Annotated[Path | None, "aside"]
+"""A file of another seed that a job reads where it is given one."""
+Asides = Annotated[list[Path], "aside"]
+"""Several files that a job reads and that are no tables."""
 Output = Annotated[Path, "output"]
 """A file that a job writes."""
 IfAsked = Annotated[Path | None, "output"]
@@ -57,8 +61,8 @@ class Job(Generic[P]):
     ----------
     settings : type of Model
         Of its first argument.
-    inputs, outputs : tuple of str
-        Its arguments that are files.
+    inputs, asides, outputs : tuple of str
+        Its arguments that are files: an aside is an input that need not fit the others.
     """
 
     def __init__(self, function: Callable[P, None]) -> None:
@@ -70,6 +74,7 @@ class Job(Generic[P]):
         }
         self.settings: type[Model] = hints["settings"]
         self.inputs = tuple(name for name, (_, kind) in files.items() if kind == "input")
+        self.asides = tuple(name for name, (_, kind) in files.items() if kind == "aside")
         self.outputs = tuple(name for name, (_, kind) in files.items() if kind == "output")
         self._several = {name for name, (kind, _) in files.items() if get_origin(kind) is list}
         self._optional = {name for name, (kind, _) in files.items() if kind == Path | None}
@@ -103,7 +108,9 @@ class Job(Generic[P]):
             device, threads = options.pop("device", "cpu"), options.pop("threads")
             record = options.pop("provenance")
             start = (
-                None if record is None else provenance.Start.of(self._files(options, self.inputs))
+                None
+                if record is None
+                else provenance.Start.of(self._files(options, (*self.inputs, *self.asides)))
             )
             own = {"device": set_up(device, threads), "threads": threads} if self._asked else {}
             call: Callable[..., None] = self
@@ -124,13 +131,13 @@ class Job(Generic[P]):
         parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
         fields = ", ".join(self.settings.model_fields)
         parser.add_argument("--settings", required=True, metavar="JSON", help=f"of {fields}")
-        for name in (*self.inputs, *self.outputs):
+        for name in (*self.inputs, *self.asides, *self.outputs):
             parser.add_argument(
                 f"--{name.replace('_', '-')}",
                 type=Path,
                 nargs="+" if name in self._several else None,
                 required=name not in self._optional,
-                help="input" if name in self.inputs else "output",
+                help="output" if name in self.outputs else "input",
             )
         if "device" in self._asked:
             parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:NUMBER")
@@ -180,9 +187,9 @@ def set_up(device: str, threads: int) -> "torch.device":
         raise ValueError(f"threads is {threads}; it must be at least 1")
     import torch  # not at the top: what only reads tables does not need it
 
-    from scb.kernels import cpu
+    from scb.kernels.threads import set_threads
 
-    cpu.set_threads(threads)
+    set_threads(threads)
     torch.set_num_threads(1)
     return resolve_device(device)
 

@@ -34,7 +34,7 @@ def steps(
     model = start_model(task, value.to(device), settings.mixing)
     penalty = start_penalty(task, settings.mixing)
     mean = MeanGradient(model.columns)
-    log = TransferCurves(task, "one_step", reported["correlations"])
+    log = TransferCurves(task, "one_step", reported["correlations"], settings.rounding)
     due = 1.0
 
     def observe(step: int) -> None:

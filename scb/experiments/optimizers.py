@@ -39,7 +39,7 @@ def compare(
         raise tables.TableError(f"{state}: it is of step {first}, and steps is {settings.steps}")
     few = slice(replicates)
     model = branch(task, value[0, few].to(device), columns[0, few].to(device), specs)
-    log = Curves(task, names, "train", settings.log_interval, settings.steps)
+    log = Curves(task, names, "train", settings.log_interval, settings.steps, settings.rounding)
     train(
         model,
         build_optimizers(task, model, specs),

@@ -67,6 +67,7 @@ def pretrain(task: Task, settings: Pretraining) -> Tensor:
         rate=rate / 2,
         penalty=penalty,
         max_steps=settings.steps,
+        rounding=settings.rounding,
     )
     model = LinearTransformer.initial(task)
     model = LinearTransformer(model.value.detach(), columns)

@@ -1,7 +1,8 @@
 """Judge the second paper's claims by the tables of recall, and summarise those."""
 
 from scb.claims.markdown import render
-from scb.claims.tables import CLAIMS
+from scb.claims.tables import CLAIMS, PRINTED, STATISTICS, tabulate
+from scb.claims.tables import summarise as rows_of
 from scb.claims.verdict import judge
 from scb.experiments.job import Inputs, Output, job
 from scb.rebased.claims import NOTE
@@ -14,19 +15,26 @@ from scb.store.tables import read, write
 
 @job
 def judge_rebased(
-    settings: JudgingRebased, tables: Inputs, claims: Output, markdown: Output, summary: Output
+    settings: JudgingRebased,
+    tables: Inputs,
+    claims: Output,
+    statistics: Output,
+    markdown: Output,
+    summary: Output,
 ) -> None:
     """Read, judge and write."""
     recalled = Recalled.read(tables)
-    frame = judge(claims_of(recalled, settings.limited))
-    setting = {
+    judged = {PRINTED: judge(claims_of(recalled, settings.limited))}
+    stored = {
         "limited": settings.limited,
         "settings": list(recalled),
         "digest": settings.digest,
     }
-    write(frame, claims, CLAIMS, setting)
-    # As read again, so that the text follows from the table alone.
-    text = render(read(claims, CLAIMS), settings.figures, NOTE)
+    write(tabulate(judged), statistics, STATISTICS, stored)
+    write(rows_of(judged, {}), claims, CLAIMS, stored)
+    # As read again, so that the text follows from the tables alone.
+    found = read(claims, CLAIMS), read(statistics, STATISTICS)
+    text = render(*found, settings.figures, NOTE)
     for path, content in ((markdown, text), (summary, summarise(recalled))):
         with replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")

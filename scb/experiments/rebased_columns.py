@@ -34,7 +34,7 @@ def columns(
         ValueGradient(model.value, task.stationary, settings.rate / task.attention_energy),
         Adam(model.vectors, lr=settings.logit_rate),
     ]
-    log = Curves(task, names, "train", settings.log_interval, steps)
+    log = Curves(task, names, "train", settings.log_interval, steps, settings.rounding)
     stream = Stream.of(task, settings.seed)
     train(model, optimizers, stream, range(steps), settings.batch, log.observe(model))
 

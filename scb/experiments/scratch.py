@@ -30,7 +30,7 @@ def from_scratch(settings: Scratching, tasks: Input, curves: Output, device: tor
     last = math.ceil(settings.growth / rate.median().item())
     model = LinearTransformer.initial(task)
     scratch = Scratch(task, model, rate)
-    log = TransferCurves(task, "scratch", [None])
+    log = TransferCurves(task, "scratch", [None], settings.rounding)
 
     def observe(step: int) -> None:
         if step % settings.log_interval == 0 or step == last:

@@ -34,22 +34,23 @@ def simulate(task: Task, replicates: range, settings: Simulating) -> pd.DataFram
     stage1, last, every = settings.boost.steps, settings.steps, settings.log_interval
     rates = [settings.boost.rate] * stage1 + [settings.rate] * (last - stage1)
     path = trajectory(task, rates)
-    boost = Curves(task, ["boost"], "boost", every, stage1)
-    train = Curves(task, [*BRANCHES], "train", every, last)
-    population = Curves(task, ["population"], "train", every, last)
+    rounding = settings.rounding
+    boost = Curves(task, ["boost"], "boost", every, stage1, rounding)
+    train = Curves(task, [*BRANCHES], "train", every, last, rounding)
+    population = Curves(task, ["population"], "train", every, last, rounding)
     penalty = torch.tensor([settings.penalty, 0.0], dtype=torch.float64)
 
     for step in progress(range(last + 1), "simulating"):
         boosting = step < stage1
         if boosting or step == stage1:
             if boost.due(step):
-                boost.record(step, *simulation.iterate())
+                boost.record(step, *simulation.iterate(rounding))
             if not boosting:
                 simulation.branch([*BRANCHES.values()])
         if not boosting and (train.due(step) or step == stage1):
-            train.record(step, *simulation.iterate())
+            train.record(step, *simulation.iterate(rounding))
         if population.due(step):
-            population.record(step, *population_iterate(task, *path[step]))
+            population.record(step, *population_iterate(task, path[step], rounding))
         if step < last:
             if boosting:
                 simulation.step(settings.boost.rate)

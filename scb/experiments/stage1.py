@@ -16,11 +16,12 @@ from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
 from scb.experiments.job import Output, job
+from scb.footprint import STAGE1_BATCH
 from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.settings import STAGE1_BATCH, Stage1Alone, Tasks
+from scb.settings import Stage1Alone, Tasks
 from scb.store import tables
 from scb.theory.population import boost_signal_to_noise
 from scb.theory.stage1 import ladder, required_batch

@@ -55,8 +55,8 @@ def draw(tasks: Path, curves: Path, states: Path) -> Figure:
     positive = [f"{len(run.positive(model))} of {model}" for model in MODELS]
     caption = (
         f"{style.conditions(run)}. Matrices: replicate {replicate}, the first, at the last step. "
-        f"Losses: median and central 95% of all {len(run.replicates)} replicates (the range, "
-        f"below 40). {style.diverged([run], MODELS)} Runs that ended with "
+        f"Losses: median and {style.band_name([run])} of all {len(run.replicates)} replicates. "
+        f"{style.diverged([run], MODELS)} Runs that ended with "
         rf"$\alpha_V,\alpha_A>0$: {' and '.join(positive)}."
     )
     legend = [*style.entries([run], MODELS), style.entry("Bayes loss, median", **style.BAYES)]

@@ -55,7 +55,7 @@ def draw(curves: list[Path]) -> Figure:
     if checks:
         dots = looks_of_dots(checks[0]).items()
         legend += [style.entry(f"{style.name_of(name)}, trained", **dot) for name, dot in dots]
-    caption = [style.counts(staged, optimizers), style.HOW_DRAWN, *map(compare, checks)]
+    caption = [style.counts(staged, optimizers), style.how_drawn(runs), *map(compare, checks)]
     style.footer(figure, legend, " ".join(caption))
     return figure
 

@@ -12,21 +12,26 @@ METRICS = (
     ("value_signal", "attention_signal", "excess_loss"),
     ("value_distance", "attention_distance", "attention_centred_similarity"),
 )
+SCALES = {"excess_loss": "symlog"}
+"""Of the axes that are not linear."""
 
 
 @drawing
 def draw(curves: Path) -> Figure:
     """Draw what is measured of each optimizer in a table that Stage 1 is part of."""
-    run = Run.read(curves)
-    optimizers = list(run["optimizers"])
+    return draw_run(Run.read(curves))
+
+
+def draw_run(run: Run) -> Figure:
+    """Draw what is measured of each optimizer or model of a run, with or without a Stage 1."""
+    optimizers = [name for name in run.optimizers if name != "boost"]
     figure, axes = style.panels(2, 3, height=3.4, sharex=True)
     for row, metrics in zip(axes, METRICS, strict=True):
         for ax, metric in zip(row, metrics, strict=True):
-            scale = "symlog" if metric == "excess_loss" else "linear"
-            style.draw_curves(ax, run, metric, optimizers, scale=scale)
+            style.draw_curves(ax, run, metric, optimizers, scale=SCALES.get(metric, "linear"))
     for ax in axes[-1]:
         ax.set_xlabel("step")
-    caption = f"{style.conditions(run)}. {style.counts([run], optimizers)} {style.HOW_DRAWN}"
+    caption = f"{style.conditions(run)}. {style.counts([run], optimizers)} {style.how_drawn([run])}"
     style.footer(figure, style.entries([run], optimizers), caption)
     return figure
 

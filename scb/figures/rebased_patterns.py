@@ -90,7 +90,7 @@ def draw_losses(ax: Axes, run: Run, names: Sequence[str]) -> None:
     for name in names:
         steps, values = run.values(name, "excess_loss", run.replicates)
         look = SIMILARITIES[name]
-        ax.plot(steps, Band.of(values).median, color=look.colour, ls=look.dashes, lw=1.1)
+        ax.plot(steps, Band.of(values).middle, color=look.colour, ls=look.dashes, lw=1.1)
     bayes = run.frame.groupby("replicate")["bayes_loss"].first().median()
     ax.axhline(NEAR * bayes, **GOAL)
     ax.set(yscale="log", xlim=(0, run.last), xlabel="step", ylabel=style.label_of("excess_loss"))
@@ -102,7 +102,7 @@ def draw_steps(ax: Axes, run: Run, names: Sequence[str]) -> None:
     for row, name in enumerate(names):
         reached = steps_to_bayes(run, name)
         band = Band.of(reached[:, None])
-        low, middle, high = (float(end.item()) for end in (band.low, band.median, band.high))
+        low, middle, high = (float(end.item()) for end in (band.low, band.middle, band.high))
         colour, never = SIMILARITIES[name].colour, 1.04 * run.last
         if np.isfinite(low):
             ax.plot([low, min(high, never)], [row, row], color=colour, lw=1.0)

@@ -158,7 +158,7 @@ def draw_task(column: Sequence[Axes], rows: pd.DataFrame, lambdas: dict[str, flo
             # A renderer cannot take infinity: what leaves the panel for it leaves this far.
             far = 100 * (high - low)
             lower, middle, upper = (
-                np.clip(edge, low - far, high + far) for edge in (band.low, band.median, band.high)
+                np.clip(edge, low - far, high + far) for edge in (band.low, band.middle, band.high)
             )
             ax.fill_between(places, lower, upper, color=look.colour, alpha=style.OPACITY, lw=0)
             ax.plot(places, middle, color=look.colour, ls=look.dashes, marker="o", ms=2)

@@ -1,6 +1,7 @@
-"""Batches that Stage 1 needs to end with the right sign, against T and eta."""
+"""Batches that Stage 1 needs to end with the right sign, and the odds of that over N, eta and B."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scb.analysis.tables import EXPONENTS, STAGE1_BATCHES, STAGE1_PROBABILITIES
+from scb.analysis.tables import EXPONENTS, STAGE1_BATCHES, STAGE1_ODDS, STAGE1_PROBABILITIES
 from scb.figures import style
 from scb.figures.drawing import drawing
 from scb.store import tables
@@ -20,12 +21,15 @@ MUS = {"uniform": r"uniform $\mu$", "drawn": r"drawn $\mu$"}
 RATE_COLOURS = ("#0173b2", "#d55e00")
 MARKERS = ("o", "s")
 CLOSED_FORM = (0, (3, 1.2))
+WITHOUT_FEEDBACK = (0, (1, 1))
+BATCH_COLOURS = ("#0173b2", "#029e73", "#d55e00", "#cc78bc")
+BATCH_MARKERS = "o^sD"
 BOUND: Any = {"color": "0.45", "lw": 0.9, "ls": (0, (1, 1.2))}
 
 
 @drawing
-def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
-    """Draw the chance of the right sign against B, and the batch at which it is 90%."""
+def draw(probabilities: Path, batches: Path, exponents: Path, odds: list[Path]) -> Figure:
+    """Draw the chance of the right sign against B, the B at which it is 90%, and it against eta."""
     chances = tables.read(probabilities, STAGE1_PROBABILITIES)
     required = tables.read(batches, STAGE1_BATCHES)
     laws = tables.read(exponents, EXPONENTS)
@@ -36,10 +40,16 @@ def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
     shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(lengths)))
     colours = dict(zip(lengths, shades, strict=True))
 
-    figure, axes = style.panels(
-        len(mus), len(rates) + 1, height=2.1 * len(mus), width_ratios=[1] * len(rates) + [1.25]
-    )
-    for row, mu in zip(axes, mus, strict=True):
+    shares = pd.concat([tables.read(path, STAGE1_ODDS) for path in odds])
+    shares = shares.sort_values(["states", "batch", "rate"])
+    columns = max(len(rates) + 1, len(odds))
+    figure, axes = style.panels(len(mus) + 1, columns, height=2.1 * (len(mus) + 1))
+    for ax in axes.flat:
+        ax.set_visible(False)
+    for row, mu in zip(axes[:-1], mus, strict=True):
+        row = row[: len(rates) + 1]
+        for ax in row:
+            ax.set_visible(True)
         for ax, rate in zip(row, rates, strict=False):
             cells = chances[(chances["stationary"] == mu) & (chances["rate"] == rate)]
             draw_chances(ax, cells, colours)
@@ -47,10 +57,17 @@ def draw(probabilities: Path, batches: Path, exponents: Path) -> Figure:
         draw_required(row[-1], required[required["stationary"] == mu])
         row[-1].set_title(MUS[mu])
         row[0].set_ylabel("probability of the right sign")
-    for ax in axes[-1]:
+    for ax in axes[-2, : len(rates)]:
         ax.set_xlabel("batch size $B$")
-    axes[-1, -1].set_xlabel("length $T$")
-    style.footer(figure, legend(colours, rates), caption(setting, chances, laws), columns=5)
+    axes[-2, len(rates)].set_xlabel("length $T$")
+    looks = dict(zip(sorted(set(shares["batch"])), cycle(BATCH_COLOURS), strict=False))
+    for ax, (states, some) in zip(axes[-1], shares.groupby("states"), strict=False):
+        ax.set_visible(True)
+        draw_odds(ax, some, looks)
+        ax.set_title(f"$N={states}$")
+    axes[-1, 0].set_ylabel("share with two positive signals")
+    text = f"{caption(setting, chances, laws)} {told_odds(shares, tables.setting(odds[0]))}"
+    style.footer(figure, legend(colours, rates, looks), text, columns=5)
     return figure
 
 
@@ -90,8 +107,44 @@ def draw_required(ax: Axes, required: pd.DataFrame) -> None:
     ax.minorticks_off()
 
 
-def legend(colours: dict[int, np.ndarray], rates: Sequence[float]) -> list[Artist]:
-    """Entries of lengths, rates, the closed form and the bound."""
+def draw_odds(ax: Axes, shares: pd.DataFrame, colours: dict[int, str]) -> None:
+    """Observed shares against eta with their intervals; predicted with and without feedback."""
+    places = list(colours)
+    for batch, cell in shares.groupby("batch"):
+        place, colour = places.index(batch), colours[int(batch)]
+        share = cell["positive"] / cell["runs"]
+        spread = np.abs(cell[["low", "high"]].to_numpy().T - share.to_numpy())
+        beside = cell["rate"] * 1.05 ** (place - (len(places) - 1) / 2)  # so that bars keep apart
+        marker = BATCH_MARKERS[place % len(BATCH_MARKERS)]
+        ax.errorbar(beside, share, spread, fmt=marker, ms=3, elinewidth=0.7, color=colour)
+        ax.plot(cell["rate"], cell["predicted"], color=colour, lw=1, ls=CLOSED_FORM)
+        ax.plot(cell["rate"], cell["without_feedback"], color=colour, lw=0.8, ls=WITHOUT_FEEDBACK)
+        ax.axvline(cell["largest"].iloc[0], ymax=0.06, color=colour, lw=1.5)
+    ax.axhline(0.5, color="0.75", lw=0.6, zorder=0)
+    rates = sorted(set(shares["rate"]))
+    ax.set(xscale="log", ylim=(0, 1.03), xlabel=r"$\eta$")
+    ax.set_xticks(rates, [style.number(rate) for rate in rates])
+    ax.minorticks_off()
+
+
+def told_odds(shares: pd.DataFrame, setting: dict[str, float]) -> str:
+    """What the last row shows."""
+    distance, without = (
+        float((shares["positive"] / shares["runs"] - shares[name]).abs().mean())
+        for name in ("predicted", "without_feedback")
+    )
+    return (
+        f"Last row: $T={setting['length']}$, {shares['runs'].max()} runs a point of "
+        f"${setting['growth']:g}/\\eta$ steps; the prediction with the noise in $A$ is off by "
+        f"{distance:.2f} on average, without it by {without:.2f}. Ticks: the largest $\\eta$ at "
+        "which Stage 1 works."
+    )
+
+
+def legend(
+    colours: dict[int, np.ndarray], rates: Sequence[float], batches: dict[int, str]
+) -> list[Artist]:
+    """Entries of lengths, rates, batches, the closed forms and the bound."""
     artists: list[Artist] = [
         style.entry(f"$T={length}$", color=colour, marker="o", ms=2.5, ls="none")
         for length, colour in colours.items()
@@ -106,7 +159,20 @@ def legend(colours: dict[int, np.ndarray], rates: Sequence[float]) -> list[Artis
         )
         for place, rate in enumerate(rates)
     ]
+    artists += [
+        style.entry(
+            f"$B={batch}$",
+            color=colour,
+            marker=BATCH_MARKERS[place % len(BATCH_MARKERS)],
+            ms=3,
+            ls="none",
+        )
+        for place, (batch, colour) in enumerate(batches.items())
+    ]
     artists.append(style.entry("closed form", color="0.3", lw=1, ls=CLOSED_FORM))
+    artists.append(
+        style.entry("without the noise in $A$", color="0.3", lw=0.8, ls=WITHOUT_FEEDBACK)
+    )
     artists.append(style.entry("$T^2$, the paper's bound", **BOUND))
     return artists
 

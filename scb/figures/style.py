@@ -2,8 +2,9 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ LOOKS = {
     "boost": Look("Stage 1", "#6e6e6e"),
     "proximal": Look("proximal", "#0173b2"),
     "proximal_large": Look("proximal (ours)", "#029e73", (0, (6, 1, 1, 1, 1, 1))),
+    "proximal_best": Look("proximal (at its best)", "#332288", (0, (6, 1.2))),
     "sgd": Look("SGD", "#d55e00", (0, (4, 1.2))),
     "sgd_small": Look("SGD", "#cc78bc", (0, (3, 1, 1, 1))),
     "population": Look("population path", "#000000", (0, (5, 1.5, 1, 1.5))),
@@ -71,7 +73,7 @@ LOOKS = {
     "softmax": Look("softmax", "#a6611a", (0, (4, 1.2))),
 }
 
-SPARE = ("#de8f05", "#332288", "#882255", "#44aa99", "#999933")
+SPARE = ("#de8f05", "#882255", "#44aa99", "#999933", "#117733")
 """Colours of what is not in `LOOKS`."""
 DASHES: tuple[Any, ...] = ((0, (6, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)))
 """Their dashes, fewer by one, so that twenty in a row differ."""
@@ -96,8 +98,9 @@ LINEAR = 1e-3
 """Where a symmetric logarithmic axis turns linear."""
 SWITCH: Any = {"color": "0.45", "lw": 0.7, "ls": (0, (2, 2)), "zorder": 0}
 BAYES: Any = {"color": "black", "lw": 0.8, "ls": (0, (6, 2))}
-OTHER: Any = {"lw": 0.6, "alpha": 0.7, "ls": (0, (1, 1.5)), "zorder": 1}
-STAR: Any = {"marker": "*", "ms": 8, "mec": "white", "mew": 0.5, "ls": "none"}
+OTHER: Any = {"lw": 0.9, "alpha": 0.8, "ls": (0, (1, 1.5)), "zorder": 1}
+SINGLE: Any = {"lw": 0.8, "alpha": 0.9, "ls": "-", "zorder": 2.5}
+PRINTED: Any = {"marker": "D", "ms": 5, "mfc": "white", "mec": "black", "ls": "none", "zorder": 5}
 CROSS: Any = {"marker": "x", "ms": 4.5, "mew": 1.2, "ls": "none"}
 
 
@@ -159,9 +162,18 @@ def _rules(run: Run) -> dict[str, dict[str, Any]]:
     return found
 
 
+class Displayed(Figure):
+    """A figure that a notebook displays, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        content = BytesIO()
+        self.savefig(content, format="png")
+        return content.getvalue()
+
+
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, Any]:
     """A figure of ``height`` inches, its footer not counted, and its axes (rows, columns)."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Displayed(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     sns.despine(figure)
     return figure, axes
@@ -172,40 +184,51 @@ class _Trace:
     look: Look
     steps: NDArray[np.int64]  # (S,)
     band: Band | None
-    others: Array  # (R, S)
+    others: Array | None  # (S,)
 
 
 def draw_curves(
-    ax: Axes, run: Run, metric: str, optimizers: Sequence[str], *, scale: str = "linear"
+    ax: Axes,
+    run: Run,
+    metric: str,
+    optimizers: Sequence[str],
+    *,
+    scale: str = "linear",
+    summarise: Callable[[Array], Band] = Band.of,
+    looks: Mapping[str, Look] | None = None,
+    with_others: bool = True,
 ) -> None:
     """Draw a metric against the step: Stage 1, then a curve for each optimizer.
 
-    Median and band of the positive replicates, a dotted line for each other one, a cross
-    on the edge where a run diverged, a vertical line at the end of Stage 1.
+    Middle and band of the positive replicates, a dotted line at the middle of the others unless
+    these are left out, a cross on the edge where a run diverged, a vertical line at the end of
+    Stage 1. The ``looks`` may be other ones than in other figures.
     """
-    looks = looks_of(_with_boost(run, optimizers))
+    names = _with_boost(run, optimizers)
+    looks = looks_of(names) if looks is None else {name: looks[name] for name in names}
     traces = []
     for name, look in looks.items():
         steps, values = run.values(name, metric, run.positive_after_boost)
-        band = Band.of(values) if len(values) else None
-        traces.append(_Trace(look, steps, band, run.values(name, metric, run.others)[1]))
+        band = summarise(values) if len(values) else None
+        others = run.values(name, metric, run.others if with_others else [])[1]
+        traces.append(_Trace(look, steps, band, summarise(others).middle if len(others) else None))
     low, high = _limits(traces, scale)
     # A renderer cannot take infinity: what leaves the panel for it leaves this far.
     far = 100 * (high - low)
     floor, roof = (low / 1e6, high * 1e6) if scale == "log" else (low - far, high + far)
     for trace in traces:
         colour, dashes = trace.look.colour, trace.look.dashes
-        for other in np.clip(trace.others, floor, roof):
-            ax.plot(trace.steps, other, color=colour, **OTHER)
+        if trace.others is not None:
+            ax.plot(trace.steps, np.clip(trace.others, floor, roof), color=colour, **OTHER)
         if trace.band is None:
             continue
         lower, middle, upper = (
             np.clip(values, floor, roof)
-            for values in (trace.band.low, trace.band.median, trace.band.high)
+            for values in (trace.band.low, trace.band.middle, trace.band.high)
         )
         ax.fill_between(trace.steps, lower, upper, color=colour, alpha=OPACITY, lw=0, zorder=2)
         for edge in (lower, upper):  # bands overlap: their edges tell them apart
-            ax.plot(trace.steps, edge, color=colour, lw=0.5, alpha=0.7, ls=dashes, zorder=2)
+            ax.plot(trace.steps, edge, color=colour, lw=0.5, alpha=0.5, ls=dashes, zorder=2)
         ax.plot(trace.steps, middle, color=colour, ls=dashes, zorder=3)
     for name, look in looks.items():
         for step in run.divergence(name).values():
@@ -231,9 +254,10 @@ def _limits(traces: Sequence[_Trace], scale: str) -> tuple[float, float]:
     medians, rest = [np.empty(0)], [np.empty(0)]
     for trace in traces:
         later = trace.steps > 0  # errors start at 0 up to rounding: no place on a log axis
-        rest.append(trace.others[:, later].ravel())
+        if trace.others is not None:
+            rest.append(trace.others[later])
         if trace.band is not None:
-            medians.append(trace.band.median[later])
+            medians.append(trace.band.middle[later])
             rest += [trace.band.low[later], trace.band.high[later]]
     centre, values = np.concatenate(medians), np.concatenate(rest)
     centre, values = centre[np.isfinite(centre)], values[np.isfinite(values)]
@@ -259,27 +283,13 @@ def draw_cross(ax: Axes, step: float, colour: str, *, top: bool) -> None:
     )
 
 
-def draw_star(
-    ax: Axes, x: float, values: Array, look: Look, spread: tuple[float, float] | None = None
-) -> None:
-    """A star at the median of ``values``, shape (R,), with its 95% interval.
-
-    ``spread`` is the interval of ``x``, where that varies with the replicate too.
-    """
-    if not len(values):
-        return
-    band = Band.of(values[:, None])
-    ends = np.concatenate([band.low, band.median, band.high])
-    low, high = ax.get_ylim()
-    finite = ends[np.isfinite(ends)]
-    low, high = min([low, *finite]), max([high, *finite])
-    ax.set_ylim(low, high)
-    bottom, middle, top = np.clip(ends, low, high)
-    style: Any = {"color": look.colour, "clip_on": False}
-    ax.plot([x, x], [bottom, top], lw=0.9, zorder=4, **style)
-    if spread is not None:
-        ax.plot(spread, [middle, middle], lw=0.9, zorder=4, **style)
-    ax.plot(x, middle, zorder=5, **style, **STAR)
+def draw_single(ax: Axes, run: Run, metric: str, optimizers: Sequence[str], replicate: int) -> None:
+    """Draw one run, thin, within the limits that are there."""
+    for name, look in looks_of(_with_boost(run, optimizers)).items():
+        steps, values = run.values(name, metric, [replicate])
+        low, high = ax.get_ylim()
+        far = 100 * (high - low)  # as of bands
+        ax.plot(steps, np.clip(values[0], low - far, high + far), color=look.colour, **SINGLE)
 
 
 def entry(text: str, **line: Any) -> Line2D:
@@ -297,7 +307,9 @@ def entries(runs: Sequence[Run], optimizers: Sequence[str]) -> list[Artist]:
     for name, look in looks.items():
         text = label(runs[0], name) if len(runs) == 1 else look.name
         artists.append(entry(text, color=look.colour, ls=look.dashes))
-    artists.append(Patch(color="0.5", alpha=2 * OPACITY, lw=0, label="central 95%"))
+    artists.append(Patch(color="0.5", alpha=2 * OPACITY, lw=0, label=band_name(runs)))
+    if any(run.others for run in runs):
+        artists.append(entry(r"runs without $\alpha_V,\alpha_A>0$", color="0.3", **OTHER))
     if runs[0].staged:
         artists.append(entry("end of Stage 1", **SWITCH))
     if any(run.divergence(name) for run in runs for name in looks):
@@ -305,11 +317,18 @@ def entries(runs: Sequence[Run], optimizers: Sequence[str]) -> list[Artist]:
     return artists
 
 
-HOW_DRAWN = (
-    "Curves and bands: median and central 95% of these replicates (their range, below 40); "
-    "dotted: each of the others."
-)
-"""How a caption says what `draw_curves` does with the replicates that `counts` counts."""
+def band_name(runs: Sequence[Run]) -> str:
+    """What bands are: below 40 replicates the central 95% is the range."""
+    enough = {len(run.positive_after_boost) >= 40 for run in runs}
+    if len(enough) > 1:
+        return "central 95% (range, below 40 runs)"
+    return "central 95%" if enough == {True} else "range"
+
+
+def how_drawn(runs: Sequence[Run]) -> str:
+    """How a caption says what `draw_curves` does with the replicates that `counts` counts."""
+    others = "; dotted: median of the others" if any(run.others for run in runs) else ""
+    return f"Curves and bands: median and {band_name(runs)} of these replicates{others}."
 
 
 def counts(runs: Sequence[Run], optimizers: Sequence[str]) -> str:
@@ -389,16 +408,17 @@ def wrap(caption: str, width: int) -> str:
     return re.sub("\0+", lambda _: next(formulas), "\n".join(lines))
 
 
-def save(figure: Figure, output: Path) -> None:
+def save(figure: Figure, output: Path, subject: str | None = None) -> None:
     """Write ``output`` (.pdf) and the .png beside it, whole or not at all.
 
-    The bytes depend on nothing but the figure: no date is written.
+    The bytes depend on nothing but the figure: no date is written. A ``subject`` is written into
+    the PDF.
     """
     figure.draw_without_rendering()  # lay out once, for both files
     figure.set_layout_engine("none")
     _round_layout(figure)
     with replacing(output) as pdf, replacing(output.with_suffix(".png")) as png:
-        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None})
+        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Subject": subject})
         figure.savefig(png, format="png", metadata={"Software": None})
 
 

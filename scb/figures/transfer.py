@@ -177,7 +177,7 @@ def draw_runs(ax: Axes, runs: Runs, metric: str, length: int) -> None:
     )
     for edge in (band.low, band.high):
         ax.plot(samples, edge, color=look.colour, lw=0.5, alpha=0.7, ls=look.dashes, zorder=2)
-    ax.plot(samples, band.median, color=look.colour, ls=look.dashes, zorder=3)
+    ax.plot(samples, band.middle, color=look.colour, ls=look.dashes, zorder=3)
 
 
 def draw_needed(ax: Axes, runs: Runs, place: float) -> None:

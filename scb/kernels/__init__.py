@@ -1,9 +1,10 @@
-"""What costs O(T): attend, its adjoint and the proximal step, once in each module here.
+"""What costs O(T): attend, its adjoint and the proximal step, once in each module of kernels.
 
-`kernel_for` is the one place that chooses between them; `protocol` is what they promise.
+This is the one place that chooses between them; `protocol` is what they promise.
 """
 
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from torch import Tensor
@@ -24,3 +25,8 @@ def kernel_for(tensor: Tensor) -> Kernel:
 
         return cuda
     return reference
+
+
+def training_step_for(tensor: Tensor) -> Callable[..., None] | None:
+    """`scb.kernels.cpu.training_step` for tensors on a CPU."""
+    return cpu.training_step if kernel_for(tensor) is cpu else None

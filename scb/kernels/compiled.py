@@ -24,7 +24,7 @@ from numba.core import config as numba_config
 
 PACKAGE = Path(__file__).parents[1]
 
-ROOMS = ("settings.py", "store", "data", "kernels")
+ROOMS = ("footprint.py", "settings.py", "store", "data", "kernels")
 """What a compiled function can take a constant from: kernels import nothing else of scb."""
 
 

@@ -1,19 +1,19 @@
 """The readable kernels: plain torch operations, on any device; oracle of the others."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from scb.data.stream import Batch, Stream
+from scb.data.stream import Batch, Step, Stream
 
 CHUNK = 2**17
 """Tokens at a time, so that intermediates stay in cache and memory does not grow with B."""
 
 
-def heads(stream: Stream, step: int, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def heads(stream: Stream, step: Step, first: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, targets and sources of a batch; each (R, B), int64."""
     return stream.heads(step, first, size)
 
@@ -66,12 +66,13 @@ def gradients(
     value: Tensor,
     columns: Tensor,
     stream: Stream,
-    step: int,
+    step: Step,
     size: int,
     out: Tensor | None = None,
-    heads: Callable[[Stream, int, int, int], tuple[Tensor, ...]] = heads,
+    heads: Callable[[Stream, Step, int, int], tuple[Tensor, Tensor, Tensor]] = heads,
     attend: Callable[[Tensor, Batch], Tensor] = attend,
     adjoint: Callable[[Tensor, Batch], Tensor] = adjoint,
+    parts: Callable[[Stream, int], Iterable[tuple[int, int]]] = Stream.parts,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the mini-batch loss ``mean 1/2 |e_o - V X a^(k)|^2`` in V and A.
 
@@ -84,11 +85,15 @@ def gradients(
     columns : Tensor, shape (..., R, N, T)
         A transposed; leading dimensions share the tokens.
     stream : Stream
-    step, size : int
-        Which mini-batch, and its B samples.
+    step : Step
+        Which mini-batch.
+    size : int
+        Its B samples.
     out : Tensor like ``columns``, contiguous, optional
         Memory for the gradient in A.
     heads, attend, adjoint : functions of this module or of another kernel
+    parts : function of the stream and B
+        Size and first sample of the parts of a batch whose tokens are held at once.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def gradients(
     value_gradient = torch.zeros_like(value)
     gradient = torch.empty_like(columns) if out is None else out
     gradient.zero_()
-    for some, first in stream.parts(size):
+    for some, first in parts(stream, size):
         batch = Batch(stream, step, first, some, *heads(stream, step, first, some))
         sums = attend(columns, batch)  # s, (..., R, b, N)
         residual = sums @ value.mT  # (..., R, b, N)

@@ -8,10 +8,11 @@ the tests do, a step would read and write each a dozen times. Nothing here knows
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from scb.kernels.compiled import compiled
-from scb.kernels.cpu import BLOCKS, fill
+from scb.kernels.draws import BLOCKS, fill
 
 FAST = {"reassoc", "nsz", "contract"}
 """Lets sums be vectors; what is not finite stays so."""
@@ -89,7 +90,10 @@ def _power_sums(entries, sums):
 def _step_particles(
     entries, draws, means, spread, keep, size, constant, square, shared, penalty, sums
 ):
-    """A column at a time, so that its draws serve all conditions from the cache."""
+    """A column at a time, so that its draws serve all conditions from the cache.
+
+    Rows of ``sums`` (3, G, rows): new entries, ``a deviation (draw - mean)``, ``a deviation``.
+    """
     conditions, rows, particles = entries.shape
     zero = entries.dtype.type(0)
     noise = np.empty(particles, entries.dtype)
@@ -100,22 +104,27 @@ def _step_particles(
                 total += draws[row, i]
         mean = total / entries.dtype.type(particles)
         for i in range(particles):
-            noise[i] = (draws[row, i] - mean) * spread[0] + means[row]
+            noise[i] = draws[row, i] - mean
         for condition in range(conditions):
             column, least = entries[condition, row], penalty[condition, row]
             kept, scale = keep[condition, row], size[condition, row]
             c0, c2 = constant[condition, row], square[condition, row]
             shift = shared[condition, row]
-            total = zero
+            total = centred = level = zero
+            factor, middle = spread[0], means[row]
             for i in range(particles):
                 a = column[i]
                 deviation = np.sqrt(max(c0 + c2 * a * a, zero))
-                a = kept * a - scale * deviation * noise[i] - shift
+                weight = deviation * a
+                centred += weight * noise[i]
+                level += weight
+                a = kept * a - scale * deviation * (noise[i] * factor + middle) - shift
                 if least > 0:
                     a = np.copysign(max(abs(a) - least, zero), a)
                 column[i] = a
                 total += a
-            sums[condition, row] = total
+            sums[0, condition, row] = total
+            sums[1, condition, row], sums[2, condition, row] = centred, level
 
 
 @compiled(nogil=True, fastmath=FAST)
@@ -136,10 +145,32 @@ def _products(deviation, ideal, energy, overlap):
                 overlap[condition, replicate] += with_truth
 
 
+@compiled(nogil=True)
+def _correlate(covariance, draws, out):
+    """Cholesky's factor of each ``covariance`` (rows, K, K) times ``draws`` (rows, K)."""
+    rows, width, _ = covariance.shape
+    factor = np.zeros((width, width))
+    for row in range(rows):
+        for i in range(width):
+            drawn = 0.0
+            for j in range(i + 1):
+                left = np.float64(covariance[row, i, j])
+                for m in range(j):
+                    left -= factor[i, m] * factor[j, m]
+                if i == j:
+                    factor[i, i] = np.sqrt(max(left, 0.0))
+                else:  # a variance of 0 has no covariance; rounding may say otherwise
+                    factor[i, j] = left / factor[j, j] if factor[j, j] > 0 else 0.0
+                drawn += factor[i, j] * draws[row, j]
+            out[row, i] = drawn
+
+
 @compiled(nogil=True, fastmath=FAST)
-def _step_value(deviation, ideal, draws, target, root, tilt, keep, gain, size, fixed_size):
+def _step_value(deviation, ideal, draws, target, root, tilt, energy, keep, gain, size, fixed_size):
     conditions, replicates, states, _ = deviation.shape
     dtype = deviation.dtype.type
+    residuals = np.empty(states, deviation.dtype)
+    along = np.empty(conditions, deviation.dtype)
     for replicate in range(replicates):
         sqrt_mu, normals = root[replicate], draws[replicate]
         column_sums = np.zeros(states, deviation.dtype)  # 1^T D^1/2 xi
@@ -154,24 +185,33 @@ def _step_value(deviation, ideal, draws, target, root, tilt, keep, gain, size, f
         both = dtype(0)
         for k in range(states):
             both += column_sums[k] * sqrt_mu[k]
-        for n in range(states):
-            weight = sqrt_mu[n]
-            mu = weight * weight
-            along = row_sums[n] - mu * both
-            truth, drawn = ideal[replicate, n], normals[n]
-            for condition in range(conditions):
-                row = deviation[condition, replicate, n]
-                kept, towards = keep[condition, replicate], gain[condition, replicate]
-                scale = size[condition, replicate]
-                fixed = fixed_size[condition, replicate] * target[replicate, n]
+        along[:] = dtype(0)  # <F, U> / |U|^2
+        for stage in range(2):
+            for n in range(states):
+                weight, drawn = sqrt_mu[n], normals[n]
+                mu = weight * weight
+                across = row_sums[n] - mu * both
                 for k in range(states):
-                    residual = weight * drawn[k] - mu * column_sums[k] - along * sqrt_mu[k]
-                    row[k] = (
-                        kept * row[k]
-                        + towards * truth[k]
-                        - scale * residual
-                        - fixed * tilt[replicate, k]
-                    )
+                    residuals[k] = weight * drawn[k] - mu * column_sums[k] - across * sqrt_mu[k]
+                for condition in range(conditions):
+                    row = deviation[condition, replicate, n]
+                    if stage == 0:
+                        total, whole = dtype(0), energy[condition, replicate]
+                        for k in range(states):
+                            total += residuals[k] * row[k]
+                        along[condition] += total / whole if whole > 0 else dtype(0)
+                        continue
+                    scale, truth = size[condition, replicate], ideal[replicate, n]
+                    kept = keep[condition, replicate] + scale * along[condition]
+                    towards = gain[condition, replicate]
+                    fixed = fixed_size[condition, replicate] * target[replicate, n]
+                    for k in range(states):
+                        row[k] = (
+                            kept * row[k]
+                            + towards * truth[k]
+                            - scale * residuals[k]
+                            - fixed * tilt[replicate, k]
+                        )
 
 
 def draw_normals(draws: Tensor, seeds: Sequence[int], step: int, part: int) -> None:
@@ -208,7 +248,7 @@ def step_particles(
     square: Tensor,
     shared: Tensor,
     penalty: Tensor,
-) -> Tensor:
+) -> tuple[Tensor, Tensor, Tensor]:
     """``a <- S(keep a - size sqrt(constant + square a^2) xi - shared)``, in place.
 
     S is the soft threshold at ``penalty``; xi are the draws of a column with their mean
@@ -225,11 +265,12 @@ def step_particles(
 
     Returns
     -------
-    Tensor, shape (G, R, N)
-        Sums of the new entries.
+    three Tensors of shape (G, R, N)
+        Sums of the new entries; of the old ones times their standard deviations ``sqrt(constant
+        + square a^2)`` and centred draws, ``draws - mean``; and of these without draws.
     """
     *shape, width = particles.shape
-    sums = particles.new_empty(shape)
+    sums = particles.new_empty(3, *shape)
     numbers = (
         number.to(particles).expand(shape).reshape(shape[0], -1)
         for number in (keep, size, constant, square, shared, penalty)
@@ -240,10 +281,29 @@ def step_particles(
         means.flatten(),
         means.new_full((1,), spread),
         *numbers,
-        sums.view(shape[0], -1),
+        sums.view(3, shape[0], -1),
     )
     _step_particles(*(tensor.numpy() for tensor in arguments))
-    return sums
+    entries, centred, level = sums
+    return entries, centred, level
+
+
+def correlate(covariance: Tensor, draws: Tensor) -> Tensor:
+    """Normals of this covariance, from independent ones.
+
+    Cholesky's factor times the draws; what rounding makes negative in it counts as 0.
+
+    Parameters
+    ----------
+    covariance : Tensor, shape (..., K, K)
+    draws : Tensor broadcastable to (..., K)
+    """
+    shape = covariance.shape[:-1]
+    rows = covariance.reshape(-1, shape[-1], shape[-1])
+    out = torch.empty_like(rows[..., 0])
+    spread = draws.to(covariance).expand(shape).reshape(-1, shape[-1])
+    _correlate(rows.numpy(), spread.numpy(), out.numpy())
+    return out.view(shape)
 
 
 def products(deviation: Tensor, ideal: Tensor) -> tuple[Tensor, Tensor]:
@@ -260,12 +320,13 @@ def step_value(
     target: Tensor,
     root: Tensor,
     tilt: Tensor,
+    energy: Tensor,
     keep: Tensor,
     gain: Tensor,
     size: Tensor,
     fixed_size: Tensor,
 ) -> None:
-    """``U <- keep U + gain R - size F - fixed_size target tilt^T``, in place.
+    """``U <- keep U + gain R - size (F - U <F, U> / |U|^2) - fixed_size target tilt^T``, in place.
 
     ``F = (I - mu 1^T) D^1/2 xi (I - root root^T)`` with xi the draws: rows of covariance
     ``diag(mu) - mu mu^T``, columns orthogonal to ``root = mu^1/2``.
@@ -276,12 +337,14 @@ def step_value(
         U, that is ``(V - mu 1^T) D^1/2``.
     ideal, draws : Tensor, shape (R, N, N), contiguous
     target, root, tilt : Tensor, shape (R, N)
+    energy : Tensor, shape (G, R)
+        ``|U|^2``.
     keep, gain, size, fixed_size : Tensor broadcastable to (G, R)
     """
     _step_value(
         *(tensor.numpy() for tensor in (deviation, ideal, draws, target, root, tilt)),
         *(
             number.to(deviation).expand(deviation.shape[:2]).contiguous().numpy()
-            for number in (keep, gain, size, fixed_size)
+            for number in (energy, keep, gain, size, fixed_size)
         ),
     )

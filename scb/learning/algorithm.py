@@ -6,6 +6,7 @@ a threshold and then proximal steps, Stage 3 rounds A and fits V to it.
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from scb.kernels.reference import project_columns
 from scb.learning.metrics import AttentionStatistics, attention_signal, useful_entries, value_signal
 from scb.learning.models import LinearTransformer, Model
 from scb.learning.optimizers import Spec, preconditioned
+from scb.learning.replay import stepping
 from scb.store.progress import progress
 
 
@@ -44,11 +46,7 @@ def switch_threshold(task: Task, value: Tensor) -> Tensor:
     return value_signal(task, value.double()).abs() / (2 * task.sparsity)
 
 
-ROUNDING = 0.5
-"""c of Stage 3, which keeps ``a_t >= c/Q``; our reading."""
-
-
-def round_columns(columns: Tensor, sparsity: int) -> Tensor:
+def round_columns(columns: Tensor, sparsity: int, rounding: float) -> Tensor:
     """Stage 3 for A: keep ``a_t >= c/Q`` and divide each column by its sum.
 
     A column with nothing that large stays uniform.
@@ -58,8 +56,10 @@ def round_columns(columns: Tensor, sparsity: int) -> Tensor:
     columns : Tensor, shape (..., N, T)
     sparsity : int
         Q.
+    rounding : float
+        c; Lemma F.1 asks for a small one.
     """
-    kept = torch.where(columns >= ROUNDING / sparsity, columns, 0.0)
+    kept = torch.where(columns >= rounding / sparsity, columns, 0.0)
     total = kept.sum(-1, keepdim=True)  # (..., N, 1)
     uniform = 1 / columns.shape[-1]
     return torch.where(total > 0, kept / torch.where(total > 0, total, 1.0), uniform)
@@ -94,12 +94,17 @@ def refit_signal(task: Task, attention: AttentionStatistics) -> Tensor:
     return overlap / square
 
 
-def normalise(task: Task, columns: Tensor) -> tuple[Tensor, AttentionStatistics]:
+def rounded(number: float, dtype: torch.dtype) -> float:
+    """The number as a tensor of that dtype holds it, without making one and reading it back."""
+    return float(np.dtype(str(dtype).removeprefix("torch.")).type(number))
+
+
+def normalise(task: Task, columns: Tensor, rounding: float) -> tuple[Tensor, AttentionStatistics]:
     """Stage 3 applied to an iterate: the refitted V and the statistics of the rounded A.
 
     As `refit_value` of `round_columns`, without making the rounded A.
     """
-    least = torch.tensor(ROUNDING / task.sparsity, dtype=columns.dtype).item()  # as rounded
+    least = rounded(rounding / task.sparsity, columns.dtype)
     total, square = kernel_for(columns).moments(columns, least)  # of the entries kept, (..., R, N)
     useful = useful_entries(task, columns)  # (..., R, N, Q)
     overlap = (task.weights.mT * torch.where(useful >= least, useful, 0.0)).sum(-1)
@@ -162,12 +167,11 @@ def train(
     int
         The step to go on from.
     """
+    take = stepping(model, optimizers, stream, batch_size)
     for step in progress(steps, "training"):
         if observe is not None and observe(step):
             return step
-        model.backward(stream, step, batch_size)
-        for optimizer in optimizers:
-            optimizer.step()
+        take(step)
     if observe is not None:
         observe(steps.stop)
     return steps.stop
@@ -182,6 +186,7 @@ def learn(
     rate: float,
     penalty: float,
     max_steps: int,
+    rounding: float = 0.25,
     check_every: int = 10,
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor, int]:
@@ -202,6 +207,8 @@ def learn(
         lambda.
     max_steps : int
         Stages 1 and 2 together end here at the latest.
+    rounding : float
+        c of Stage 3.
     check_every : int
         Steps between two looks at the signals.
     dtype : torch.dtype
@@ -244,5 +251,5 @@ def learn(
         threshold = switch_threshold(task, model.value).to(dtype)
         model.columns.copy_(sparsify(model.columns, threshold))
     end = stage(switch, rate, penalty, converged)
-    rounded = round_columns(model.columns.detach(), task.sparsity)
+    rounded = round_columns(model.columns.detach(), task.sparsity, rounding)
     return refit_value(task, AttentionStatistics.of(task, rounded)), rounded, end

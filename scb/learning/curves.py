@@ -20,6 +20,7 @@ from scb.learning.metrics import (
     support_found,
 )
 from scb.learning.models import Model
+from scb.learning.replay import Replayed
 
 TRANSFER_METRICS: tuple[str, ...] = (
     "support",
@@ -46,13 +47,21 @@ class Curves:
         Interval between logged steps.
     last : int
         The last step, logged whatever the interval.
+    rounding : float
+        c of the normalised solution.
     """
 
     def __init__(
-        self, task: Task, optimizers: Sequence[str], stage: str, every: int, last: int
+        self,
+        task: Task,
+        optimizers: Sequence[str],
+        stage: str,
+        every: int,
+        last: int,
+        rounding: float,
     ) -> None:
         self._task, self._optimizers, self._stage = task, tuple(optimizers), stage
-        self._every, self._last = every, last
+        self._every, self._last, self._rounding = every, last, rounding
         self._steps: list[int] = []
         self._names = [*METRICS, *(f"normalised_{name}" for name in METRICS)]
         self._rows: list[Tensor] = []
@@ -66,18 +75,24 @@ class Curves:
 
         It is for `scb.learning.algorithm.train`.
         """
+        measured = Replayed(lambda: self._row(model.value, model.columns), model.value.device)
 
         def observe(step: int) -> None:
             if self.due(step) or step == first:
-                self.log(step, model.value, model.columns)
+                self._keep(step, measured())
 
         return observe
 
     def log(self, step: int, value: Tensor, columns: Tensor) -> None:
         """Log V, shape (G, R, N, N), and A, (G, R, N, T), with their normalised solution."""
+        self._keep(step, self._row(value, columns))
+
+    def _row(self, value: Tensor, columns: Tensor) -> Tensor:
+        """All metrics of V and A, (metric, G, R)."""
         value, columns = value.detach(), columns.detach()
         attention = AttentionStatistics.of(self._task, columns)
-        self.record(step, (value, attention), normalise(self._task, columns))
+        normalised = normalise(self._task, columns, self._rounding)
+        return self._measured((value, attention), normalised)
 
     def record(
         self,
@@ -92,13 +107,23 @@ class Curves:
         step : int
         iterate, normalised : (Tensor of shape (G, R, N, N) or its statistics, AttentionStatistics)
         """
+        self._keep(step, self._measured(iterate, normalised))
+
+    def _measured(
+        self,
+        iterate: tuple[Tensor | ValueStatistics, AttentionStatistics],
+        normalised: tuple[Tensor | ValueStatistics, AttentionStatistics],
+    ) -> Tensor:
         measured = measure(self._task, *iterate) | {
             f"normalised_{name}": metric
             for name, metric in measure(self._task, *normalised).items()
         }
         shape = len(self._optimizers), len(self._task.seeds)
+        return torch.stack([measured[name].expand(shape) for name in self._names])
+
+    def _keep(self, step: int, row: Tensor) -> None:
         self._steps.append(step)
-        self._rows.append(torch.stack([measured[name].expand(shape) for name in self._names]))
+        self._rows.append(row)
 
     def frame(self) -> pd.DataFrame:
         """Everything logged, in the columns of `scb.learning.tables.CURVES`.
@@ -134,10 +159,15 @@ class TransferCurves:
         Of `scb.learning.tables.STARTS`.
     correlations : sequence of C floats or None
         Of each run's pretraining; None from scratch.
+    rounding : float
+        c of the normalised solution.
     """
 
-    def __init__(self, task: Task, start: str, correlations: Sequence[float | None]) -> None:
+    def __init__(
+        self, task: Task, start: str, correlations: Sequence[float | None], rounding: float
+    ) -> None:
         self._task, self._start, self._correlations = task, start, tuple(correlations)
+        self._rounding = rounding
         self._samples: list[int] = []
         self._rows: list[Tensor] = []
 
@@ -156,7 +186,7 @@ class TransferCurves:
             What the support is sought in, if not in ``columns``.
         """
         measured = measure(self._task, value, AttentionStatistics.of(self._task, columns))
-        normalised = measure(self._task, *normalise(self._task, columns))
+        normalised = measure(self._task, *normalise(self._task, columns, self._rounding))
         measured["normalised_attention_distance"] = normalised["attention_distance"]
         sought = columns if ranked is None else ranked
         measured["support"] = support_found(self._task, sought)

@@ -240,13 +240,13 @@ def metric(function: Metric) -> Metric:
 
 @metric
 def _value_signal(x: Iterate) -> Tensor:
-    """``alpha_V``."""
+    """``alpha_V``: 0 at ``V = mu 1^T``, 1 at ``V = P``."""
     return x.alpha_value
 
 
 @metric
 def _attention_signal(x: Iterate) -> Tensor:
-    """``alpha_A``."""
+    """``alpha_A``: 0 at ``A = 1 1^T / T``, 1 at ``A = Q``."""
     return x.alpha_attention
 
 
@@ -290,21 +290,27 @@ def _attention_similarity(x: Iterate) -> Tensor:
 
 @metric
 def _value_centred_similarity(x: Iterate) -> Tensor:
-    """The same of ``V - mu 1^T`` and ``P - mu 1^T``; 0 where nothing is left."""
+    """Cosine of ``V - mu 1^T`` and ``P - mu 1^T`` in the mu-geometry.
+
+    It is 0 where nothing is left.
+    """
     energy = x.task.transition_energy
     return _cosine(x.alpha_value * energy + x.lean_value, x.value.deviation, energy)
 
 
 @metric
 def _attention_centred_similarity(x: Iterate) -> Tensor:
-    """The same of ``A - 1 1^T / T`` and ``Q - 1 1^T / T``; 0 where nothing is left."""
+    """Cosine of ``A - 1 1^T / T`` and ``Q - 1 1^T / T`` in the mu-geometry.
+
+    It is 0 where nothing is left.
+    """
     energy = x.task.attention_energy
     return _cosine(x.alpha_attention * energy + x.lean_attention, x.centred, energy)
 
 
 @metric
 def _test_loss(x: Iterate) -> Tensor:
-    """Population loss."""
+    """Population loss ``E 1/2 |e_o - V X a|^2``."""
     return test_loss(x.task, x.value, x.attention)
 
 
@@ -328,6 +334,8 @@ def measure(
 def support_found(task: Task, columns: Tensor) -> Tensor:
     """Share of the support of Q that is among the Q largest deviations of its column.
 
+    The support is where the weights are positive; Q is the largest number of such positions.
+
     Deviations ``|a_t - 1^T a / T|`` count by size: the measure knows neither threshold nor
     sign, so it is the same for one step, for a run in progress and for one that learned
     the mirror image. An entry that only ties with the next largest is not found.
@@ -347,7 +355,9 @@ def support_found(task: Task, columns: Tensor) -> Tensor:
     if task.sparsity == task.length:
         return torch.ones(columns.shape[:-2], dtype=torch.float64, device=columns.device)
     rival = deviation.topk(task.sparsity + 1, dim=-1).values[..., -1:]  # (..., R, N, 1)
-    return (deviation.gather(-1, positions) > rival).double().mean((-2, -1))
+    support = task.weights.mT > 0  # (R, N, Q)
+    found = (deviation.gather(-1, positions) > rival) & support
+    return found.double().sum((-2, -1)) / support.double().sum((-2, -1))
 
 
 def _norm(square: Tensor) -> Tensor:

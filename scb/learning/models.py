@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from scb.data.stream import Batch, Stream
+from scb.data.stream import Batch, Step, Stream
 from scb.data.task import Task
 from scb.kernels import kernel_for
 from scb.learning.attend import attend
@@ -25,7 +25,7 @@ class Model(Protocol):
     def columns(self) -> Tensor:
         """Attention transposed, shape (..., R, N, T)."""
 
-    def backward(self, stream: Stream, step: int, size: int) -> None:
+    def backward(self, stream: Stream, step: Step, size: int) -> None:
         """Set the parameters' ``.grad`` from the mini-batch of a step."""
 
 
@@ -63,7 +63,7 @@ class LinearTransformer(nn.Module):
         """Predictions ``V X a^(k)``, shape (..., R, B, N)."""
         return attend(self.columns, batch) @ self.value.mT
 
-    def backward(self, stream: Stream, step: int, size: int) -> None:
+    def backward(self, stream: Stream, step: Step, size: int) -> None:
         """Set the parameters' ``.grad`` from the mini-batch of a step, in closed form."""
         kernel = kernel_for(self.columns)
         self.value.grad, self.columns.grad = kernel.gradients(
@@ -107,7 +107,7 @@ class SoftmaxTransformer(nn.Module):
         """Predictions, shape (..., R, B, N)."""
         return attend(self.columns, batch) @ self.value.mT
 
-    def backward(self, stream: Stream, step: int, size: int) -> None:
+    def backward(self, stream: Stream, step: Step, size: int) -> None:
         """Set the parameters' ``.grad`` from the mini-batch of a step."""
         self.logits.grad = None
         columns = self.columns

@@ -86,10 +86,12 @@ def _rates(task: Task, rate: Rate, scaled: bool | Tensor) -> tuple[Tensor, Tenso
 
 
 def _proximal(task: Task, model: Parameters, specs: Sequence[Any]) -> list[torch.optim.Optimizer]:
-    rate, penalty, scaled = (
+    rate, penalty, scaled, relative = (
         _per_condition(task, [getattr(spec, name, 0.0) for spec in specs])
-        for name in ("rate", "penalty", "scaled")
+        for name in ("rate", "penalty", "scaled", "relative")
     )
+    _, attention_rate = _rates(task, rate, scaled > 0)
+    penalty = torch.where(relative > 0, attention_rate * penalty, penalty)  # (G, R)
     return preconditioned(task, model, rate, penalty, scaled=scaled > 0)
 
 
@@ -178,6 +180,12 @@ AdamW = without_compiler(torch.optim.AdamW)
 class Optimizer(torch.optim.Optimizer):
     """Torch's base class without what it costs: see `without_compiler`."""
 
+    replayable = False
+    """Whether a step is a function of tensors alone, so that a CUDA graph can repeat it.
+
+    A subclass that counts, or keeps other numbers of its own, says False.
+    """
+
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
 
     def _patch_step_function(self) -> None:
@@ -207,19 +215,20 @@ class Part(Optimizer):
     def __init__(
         self, model: Parameters, conditions: slice, task: Task, specs: Sequence[Any], build: Build
     ) -> None:
-        self._conditions, self._whole = conditions, (model.value, model.columns)
+        self.conditions, self.of = conditions, model
         self.value, self.columns = (
-            nn.Parameter(matrix.detach()[conditions]) for matrix in self._whole
+            nn.Parameter(matrix.detach()[conditions]) for matrix in (model.value, model.columns)
         )
         super().__init__([self.value, self.columns], {})
-        self._optimizers = build(task, self, specs)
+        self.optimizers = build(task, self, specs)
+        self.replayable = all(getattr(one, "replayable", False) for one in self.optimizers)
 
     def update(self) -> None:
         """One step of each of them."""
-        for mine, whole in zip((self.value, self.columns), self._whole, strict=True):
+        for mine, whole in ((self.value, self.of.value), (self.columns, self.of.columns)):
             assert whole.grad is not None
-            mine.grad = whole.grad[self._conditions]
-        for optimizer in self._optimizers:
+            mine.grad = whole.grad[self.conditions]
+        for optimizer in self.optimizers:
             optimizer.step()
 
 
@@ -239,8 +248,11 @@ class ValueGradient(Optimizer):
         If a rate is not positive.
     """
 
+    replayable = True
+
     def __init__(self, value: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
-        self._preconditioner = _preconditioner(stationary.to(value))
+        self.stationary = stationary.to(value)
+        self._preconditioner = _preconditioner(self.stationary)
         super().__init__([value], {"lr": _per_matrix("rate", rate, value)})
 
     def update(self) -> None:
@@ -274,10 +286,12 @@ class ProximalGradient(Optimizer):
         If a rate is not positive or a penalty negative.
     """
 
+    replayable = True
+
     def __init__(
         self, columns: nn.Parameter, stationary: Tensor, rate: Rate, penalty: Rate = 0.0
     ) -> None:
-        self._stationary = stationary.to(columns)
+        self.stationary = stationary.to(columns)
         lr = _per_matrix("rate", rate, columns)
         threshold = _per_matrix("penalty", penalty, columns, positive=False)
         super().__init__([columns], {"lr": lr, "penalty": threshold})
@@ -286,7 +300,7 @@ class ProximalGradient(Optimizer):
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (columns,) = group["params"]
-        rate = group["lr"][..., 0] / self._stationary  # (..., R, N)
+        rate = group["lr"][..., 0] / self.stationary  # (..., R, N)
         kernel_for(columns).proximal_step(columns, columns.grad, rate, group["penalty"][..., 0])
 
 
@@ -308,6 +322,8 @@ class RawGradient(Optimizer):
     ValueError
         If a rate is not positive.
     """
+
+    replayable = True
 
     def __init__(self, matrix: nn.Parameter, rate: Rate) -> None:
         super().__init__([matrix], {"lr": _per_matrix("rate", rate, matrix)})

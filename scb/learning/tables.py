@@ -2,44 +2,64 @@
 
 import pyarrow as pa
 
-from scb.store.tables import measured, schema
+from scb.store.tables import Column, measured, schema
+
+OPTIMIZER = Column(pa.string(), "name of the optimizer or model; `boost` is Stage 1")
+REPLICATE = Column(pa.int32(), "number of the replicate, from 0")
+DIVERGED = Column(
+    pa.bool_(), "whether a distance is infinite or above 1000; what is measured is then null"
+)
+BAYES_LOSS = Column(
+    pa.float64(), r"test loss of the ground truth, the least possible", r"$\mathcal{L}(P, Q)$"
+)
 
 CURVES = measured(
-    optimizer=pa.string(),
-    replicate=pa.int32(),
-    step=pa.int32(),
-    stage=pa.string(),
-    diverged=pa.bool_(),
-    bayes_loss=pa.float64(),
+    optimizer=OPTIMIZER,
+    replicate=REPLICATE,
+    step=Column(pa.int32(), "index of training, Stage 1 included", "", "steps"),
+    stage=Column(pa.string(), "`boost`, Stage 1, or `train`, what follows"),
+    diverged=DIVERGED,
+    bayes_loss=BAYES_LOSS,
 )
-"""One row per optimizer, replicate and logged step, of `scb.learning.curves.Curves`. ``stage`` is
-boost or train. Then all of `scb.learning.metrics.METRICS` of the iterate, and as
-``normalised_...`` of its normalised solution; null once diverged."""
+"""One row per optimizer, replicate and logged step, of `scb.learning.curves.Curves`; then all of
+`scb.learning.metrics.METRICS` of the iterate, and as ``normalised_...`` of its normalised
+solution."""
 
 STATES = schema(
-    optimizer=pa.string(),
-    replicate=pa.int32(),
-    step=pa.int32(),
-    state=pa.int32(),
-    value=pa.list_(pa.float32()),
-    attention=pa.list_(pa.float32()),
+    optimizer=OPTIMIZER,
+    replicate=REPLICATE,
+    step=Column(pa.int32(), "the last step, which the state is of", "", "steps"),
+    state=Column(pa.int32(), "the state, from 0, that the next two columns are of", "$k$"),
+    value=Column(pa.list_(pa.float32()), "column k of V", "$v_k$", "(N,)"),
+    attention=Column(pa.list_(pa.float32()), "column k of A", "$a^{(k)}$", "(T,)"),
 )
-"""One row per optimizer, replicate and state k, of `scb.learning.states`: column k of V and A."""
+"""One row per optimizer, replicate and state k, of `scb.learning.states`."""
 
 STARTS: tuple[str, ...] = ("one_step", "transfer", "scratch")
 """How a run of `TRANSFER` began: the one step alone, at every number of samples; the one
 step and then Stage 2; the paper's own start."""
 
 TRANSFER = measured(
-    start=pa.string(),
-    replicate=pa.int32(),
-    length=pa.int64(),
-    samples=pa.int64(),
-    diverged=pa.bool_(),
-    pattern_norm=pa.float64(),
-    bayes_loss=pa.float64(),
+    start=Column(
+        pa.string(),
+        "`one_step`: the one step alone; `transfer`: the one step, then Stage 2; `scratch`: the "
+        "paper's own start",
+    ),
+    replicate=REPLICATE,
+    length=Column(pa.int64(), "context tokens", "$T$", "tokens"),
+    samples=Column(pa.int64(), "samples seen; the last row of a run is its budget", "", "samples"),
+    diverged=DIVERGED,
+    pattern_norm=Column(pa.float64(), "norm of the true pattern", r"$\lVert Q\rVert_\mu$"),
+    bayes_loss=BAYES_LOSS,
 )
-"""One row per run and number of samples seen, of `scb.learning.curves.TransferCurves`: start (of
-`STARTS`), replicate, length T, samples, diverged, pattern_norm (|Q|_mu) and bayes_loss; then
-``correlation`` asked for (null from scratch) and what is measured (null once diverged). The
-*budget* of a run is its last row."""
+"""One row per run and number of samples seen, of `scb.learning.curves.TransferCurves`; then
+``correlation`` and `scb.learning.curves.TRANSFER_METRICS`."""
+
+CORRELATION = Column(
+    pa.float64(), r"correlation of the pretrained $\hat P$ with P that was asked for; null from "
+    "scratch", r"$\rho$"
+)  # fmt: skip
+SUPPORT = Column(
+    pa.float64(), "share of the support of Q among the Q largest deviations of each column of A"
+)
+"""What else a row of `TRANSFER` has, besides metrics."""

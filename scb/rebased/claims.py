@@ -1,12 +1,12 @@
-"""The second paper's claims, K1 to K3, and the rules that decide them.
+"""The second paper's claims, K1 to K3, and the bars that decide them.
 
-Written before any result was judged, but for one thing: that the test split had a part in K3, by
-which of the linear kernels counts, was mended later. Each claim is about test accuracies on
-recall, of every kernel at the learning rate selected by validation, compared in pairs: runs of
+Bars were written before any result was judged, but for one thing: that the test split had a part
+in K3, by which of the linear kernels counts, was mended later. Each claim is about test accuracies
+on recall, of every kernel at the learning rate selected by validation, compared in pairs: runs of
 one index see the same sequences and start from the same draws, but for queries and keys of
 another width. The statistic is the mean over runs with Student's interval. With the 3 runs of
 the default this has two degrees of freedom, so the interval is wide: an effect must be several
-times its spread to be shown, and what is *not shown* may well be true. It also takes differences
+times its spread to be shown, and what is *undecided* may well be true. It also takes differences
 for normal, which nobody can check on 3 of them.
 
 - K1, *at least as good*: ReBased is no more than two points of accuracy behind Based wherever
@@ -20,54 +20,27 @@ for normal, which nobody can check on 3 of them.
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import ArrayLike
-from scipy import stats
-
-from scb.claims.verdict import Claim, Estimate, Part, Rule, Statistic
+from scb.claims.markdown import INTERVALS
+from scb.claims.samples import Mean
+from scb.claims.verdict import FAMILY, Bar, Claim, Part
 from scb.rebased.results import Array, Recalled
 
-NOT_WORSE = Rule(above=-0.02)
-AHEAD = Rule(above=0, reach=0.02)
+NOT_WORSE = Bar(-0.02, "above")
+AHEAD = Bar(0.02, "above", none=0)
 LINEAR = ("identity", "elu")
 
-NOTE = """\
+NOTE = f"""\
 Each claim is judged by test accuracies on multi-query associative recall, of every kernel at the
 learning rate selected by validation, over runs (seeds of data and of initial weights) that are
-paired across kernels. An estimate is a mean over runs with Student's interval. All intervals
-below hold together at 95%: each is at confidence {confidence:.4%} (Bonferroni). **With few runs
-they are wide**: with 3, about eight standard deviations each way. What is not shown may be true.
+paired across kernels. An estimate is a mean over runs with Student's interval. **With few runs
+it is wide**: with 3, about eight standard deviations each way. What is undecided may be true.
 
-A statistic is *shown* if its whole interval lies where its rule says and its estimate goes as
-far as the rule asks, *contradicted* if the whole interval lies elsewhere, and *not shown*
-otherwise. A claim is *reproduced* if all of its statistics are shown, *partly* if some are,
-*not reproduced* if none is, be they contradicted or only not shown. What is *reported only*
-decides nothing. Of the two linear kernels the one with the better validation accuracy counts."""
+{INTERVALS}
+
+A false verdict is somewhere in the table with a probability of at most {FAMILY:.0%}, by Holm's
+levels across its three claims. Of the two linear kernels the one with the better validation
+accuracy counts."""
 """How the claims are judged, for `scb.claims.markdown.render`."""
-
-
-def mean(values: ArrayLike) -> Statistic:
-    """Mean over runs, with Student's interval: unbounded for a single run.
-
-    Raises
-    ------
-    ValueError
-        If a value is not a finite number.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(sample).all():
-        raise ValueError("a run's value is not a finite number")
-
-    def estimate(confidence: float) -> Estimate:
-        if len(sample) < 2:
-            centre = float(sample.mean()) if len(sample) else np.nan
-            return Estimate(centre, -np.inf, np.inf, len(sample))
-        error = sample.std(ddof=1) / np.sqrt(len(sample))
-        reach = float(stats.t.ppf((1 + confidence) / 2, len(sample) - 1) * error)
-        centre = float(sample.mean())
-        return Estimate(centre, centre - reach, centre + reach, len(sample))
-
-    return estimate
 
 
 def claims(recalled: dict[str, Recalled], limited: Sequence[str]) -> list[Claim]:
@@ -91,14 +64,14 @@ def claims(recalled: dict[str, Recalled], limited: Sequence[str]) -> list[Claim]
     return [_k1(recalled, limited), _k2(recalled), _k3(recalled)]
 
 
-def _part(name: str, said: str, rule: Rule | None, left: Array, right: Array) -> Part:
-    return Part(f"test accuracy, {said}, {name.replace('_', ' ')}", rule, mean(left - right))
+def _part(name: str, said: str, bar: Bar | None, left: Array, right: Array) -> Part:
+    return Part(f"test accuracy, {said}, {name.replace('_', ' ')}", bar, Mean(left - right))
 
 
-def _difference(name: str, found: Recalled, pair: tuple[str, str], rule: Rule | None) -> Part:
+def _difference(name: str, found: Recalled, pair: tuple[str, str], bar: Bar | None) -> Part:
     left, right = pair
     said = f"{SAID[left]} − {SAID[right]}"
-    return _part(name, said, rule, found.accuracies(left), found.accuracies(right))
+    return _part(name, said, bar, found.accuracies(left), found.accuracies(right))
 
 
 SAID = {
@@ -116,7 +89,7 @@ def _k1(recalled: dict[str, Recalled], limited: Sequence[str]) -> Claim:
         "K1",
         "ReBased is at least as good as Based in capacity-limited settings.",
         "rebased",
-        [
+        tuple(
             _difference(
                 name,
                 recalled[name],
@@ -124,7 +97,7 @@ def _k1(recalled: dict[str, Recalled], limited: Sequence[str]) -> Claim:
                 NOT_WORSE if name in limited else None,
             )
             for name in ordered
-        ],
+        ),
     )
 
 
@@ -134,11 +107,11 @@ def _k2(recalled: dict[str, Recalled]) -> Claim:
         "K2",
         "The affine parameters γ and β matter.",
         "rebased",
-        [
-            _difference(name, found, pair, rule)
-            for pair, rule in pairs.items()
+        tuple(
+            _difference(name, found, pair, bar)
+            for pair, bar in pairs.items()
             for name, found in recalled.items()
-        ],
+        ),
     )
 
 
@@ -150,5 +123,5 @@ def _k3(recalled: dict[str, Recalled]) -> Claim:
             said = f"{SAID[kernel]} − the better linear"
             parts.append(_part(name, said, AHEAD, found.accuracies(kernel), linear))
     return Claim(
-        "K3", "Quadratic kernels beat linear features at equal state size.", "rebased", parts
+        "K3", "Quadratic kernels beat linear features at equal state size.", "rebased", tuple(parts)
     )

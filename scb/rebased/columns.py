@@ -9,7 +9,7 @@ anything; what a similarity adds is the way from scores to weights.
 import torch
 from torch import Tensor, nn
 
-from scb.data.stream import Stream
+from scb.data.stream import Step, Stream
 from scb.data.task import Task
 from scb.kernels import kernel_for
 from scb.rebased.attention import EPS
@@ -96,7 +96,7 @@ class KernelTransformer(nn.Module):
         """All parameters but V."""
         return [parameter for parameter in self.parameters() if parameter is not self.value]
 
-    def backward(self, stream: Stream, step: int, size: int) -> None:
+    def backward(self, stream: Stream, step: Step, size: int) -> None:
         """Set the parameters' ``.grad`` from the mini-batch of a step."""
         self.zero_grad()
         columns = self.columns

@@ -8,11 +8,11 @@ the table is read: a flipped bit, or a setting put beside other values, is an er
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,30 @@ SETTING, ORIGIN, DIGEST, HEAD = b"setting", b"origin", b"digest", b"head"
 FLOATS, INDICES = pa.list_(pa.float64()), pa.list_(pa.int64())
 
 
+class Column(NamedTuple):
+    """What a column holds, for docs/data.md.
+
+    Attributes
+    ----------
+    kind : pyarrow.DataType
+    meaning : str
+        In Markdown, without a full stop.
+    symbol : str
+        The paper's, in Markdown.
+    unit : str
+        Of a number, or the shape of a list; empty for a number without a unit.
+    """
+
+    kind: pa.DataType
+    meaning: str
+    symbol: str = ""
+    unit: str = ""
+
+
+Kind: TypeAlias = pa.DataType | Column
+"""Of a column: with its meaning, or, of a table that is nobody's but its own, without."""
+
+
 @dataclass(frozen=True)
 class Schema:
     """The columns of a table.
@@ -39,10 +63,13 @@ class Schema:
         Those that every such table has.
     measured : bool
         Whether any others may follow: what was measured, float64, null where there is no value.
+    columns : mapping of Column
+        What ``fields`` mean.
     """
 
     fields: pa.Schema
     measured: bool = False
+    columns: Mapping[str, Column] = field(default_factory=dict, compare=False)
 
     @property
     def names(self) -> list[str]:
@@ -70,18 +97,24 @@ class Schema:
         return pa.schema([*self.fields, *(pa.field(name, pa.float64()) for name in others)])
 
 
-def schema(nullable: Mapping[str, pa.DataType] | None = None, /, **required: pa.DataType) -> Schema:
+def schema(nullable: Mapping[str, Kind] | None = None, /, **required: Kind) -> Schema:
     """A schema of columns without gaps, then of ``nullable`` ones."""
-    return Schema(pa.schema([*_fields(required, False), *_fields(nullable or {}, True)]))
+    return schema_of(required | dict(nullable or {}), nullable or ())
 
 
-def measured(**required: pa.DataType) -> Schema:
+def measured(**required: Kind) -> Schema:
     """A schema of columns without gaps, and of anything measured besides."""
-    return Schema(pa.schema(_fields(required, False)), measured=True)
+    return replace(schema_of(required), measured=True)
 
 
-def _fields(types: Mapping[str, pa.DataType], nullable: bool) -> list[pa.Field]:
-    return [pa.field(name, kind, nullable=nullable) for name, kind in types.items()]
+def schema_of(kinds: Mapping[str, Kind], nullable: Container[str] = ()) -> Schema:
+    """A schema of columns in this order, of which the ``nullable`` ones may have gaps."""
+    columns = {name: kind for name, kind in kinds.items() if isinstance(kind, Column)}
+    fields = [
+        pa.field(name, kind.kind if isinstance(kind, Column) else kind, nullable=name in nullable)
+        for name, kind in kinds.items()
+    ]
+    return Schema(pa.schema(fields), columns=columns)
 
 
 class TableError(ValueError):
@@ -138,10 +171,10 @@ def read_arrow(path: Path, schema: Schema) -> pa.Table:
     with _opened(path) as file:
         table = file.read()
     columns = _columns(path, schema, table)
-    for field in columns:
-        found = table.schema.field(field.name).type
-        if found != field.type:
-            raise TableError(f"{path}: column {field.name} is {found}, not {field.type}")
+    for column in columns:
+        found = table.schema.field(column.name).type
+        if found != column.type:
+            raise TableError(f"{path}: column {column.name} is {found}, not {column.type}")
     told = _metadata(path, table.schema)
     if _digest(table, told) != told[DIGEST].decode():
         raise TableError(f"{path}: its values are not those that were written: it is damaged")

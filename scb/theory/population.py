@@ -21,6 +21,7 @@ from torch import Tensor
 from scb.data.task import Task
 from scb.learning.metrics import AttentionStatistics
 from scb.learning.optimizers import Rate
+from scb.theory.path import signals
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class AttentionMoments:
         weights = task.weights.mT.to(support)
         overlaps = ((weights * support**power).sum(-1) for power in (1, 2, 3))
         return cls(square, cube, fourth, *overlaps)
+
+    def others(self, power: int, support: Tensor) -> Tensor:
+        """``sum_t a_t^m`` over the useless coordinates alone, for m = 2 or 4; shape (..., N)."""
+        whole = {2: self.square, 4: self.fourth}[power]
+        return (whole - support.pow(power).sum(-1)).clamp(min=0)
 
 
 @dataclass(frozen=True)
@@ -230,6 +236,105 @@ def attention_noise(
     return second / mu[..., None] - mean.square()
 
 
+@dataclass(frozen=True)
+class ColumnNoise:
+    """Joint law of the noise within each column of A, for one sample with that query.
+
+    The gradient of a useless coordinate (``q_t = 0``) is ``w a_t`` plus a part of its own: w
+    is the *scale*, which all useless coordinates of the column share. It has a covariance
+    with the Q coordinates of the support; the own parts have none.
+
+    Attributes
+    ----------
+    mean : Tensor, shape (..., N, 1 + Q)
+        Expected gradients of the scale and of the support, ``E g_a^(k)[t] / mu_k``.
+    covariance : Tensor, shape (..., N, 1 + Q, 1 + Q)
+        Of the scale and the support.
+    constant, square : Tensor, shape (..., N) and (..., 1)
+        A useless coordinate's own part has the variance ``constant + square a_t^2``.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    constant: Tensor
+    square: Tensor
+
+    def along(self, task: Task, attention: AttentionMoments, support: Tensor) -> Tensor:
+        """Variance of ``<A, G_A>_mu`` for one sample, which is ``<V - mu 1^T, G_V>_mu`` up to b.
+
+        ``sum_t a_t <U x_t, r> = r^T U y``, whatever the sample: what scales A scales V. In
+        `value_noise`, b is the part of c that mu lets through; it is 0 for a uniform mu.
+
+        Returns
+        -------
+        Tensor, shape (...)
+        """
+        mu = task.stationary
+        direction = torch.cat([attention.others(2, support)[..., None], support], -1)
+        within = (direction[..., None, :] @ self.covariance @ direction[..., None])[..., 0, 0]
+        own = self.constant * direction[..., 0] + self.square * attention.others(4, support)
+        mean = (direction * self.mean).sum(-1)
+        second = (mu * (within + own + mean.square())).sum(-1)
+        return second - (mu * mean).sum(-1).square()
+
+
+def attention_covariance(
+    task: Task, value: ValueMoments, attention: AttentionMoments, support: Tensor
+) -> ColumnNoise:
+    """Covariance of the coordinates of a column of ``G_A``, for one sample with its query.
+
+    As in `attention_noise`, with two positions t and t'. A target has one source, so z
+    does not join two positions, and the second moment of ``<U x_t, r>`` and ``<U x_t', r>`` is::
+
+        a_t a_t' ((E|U x|^2)^2 + tr(S_U S_U))
+        - (a_t q_t' + a_t' q_t) (E|U x|^2 E<U x, R x> + tr(S_U S_UR))
+
+    Less the product of the means this is ``a_t a_t' tr(S_U S_U) - (a_t q_t' + a_t' q_t) tr(S_U
+    S_UR) - q_t q_t' (E<U x, R x>)^2``: for two useless coordinates it has rank one, which is the
+    scale of `ColumnNoise`.
+
+    In a mini-batch, column k gets the mean of its samples times ``n_k / (B mu_k)``, n_k the
+    number of its queries. Hence the covariance of ``G_A`` over a batch: ``covariance / (B mu_k)``
+    within a column, and ``mean mean^T (delta_kk' / mu_k - 1) / B`` within and between them.
+
+    Parameters
+    ----------
+    task : Task
+    value : ValueMoments of shape (...)
+    attention : AttentionMoments of shape (..., N)
+    support : Tensor, shape (..., N, Q)
+        Entries of A at the positions of the true pattern.
+    """
+    mu, weights = task.stationary, task.weights.mT.to(support)
+
+    def matrix(moment: Tensor) -> Tensor:
+        return moment[..., None, None]
+
+    means = expected_attention_gradient(value, support, weights)
+    mean = torch.cat([matrix(value.energy).expand_as(means[..., :1]), means], -1)
+    entries = torch.cat([torch.ones_like(support[..., :1]), support], -1)
+    weights = torch.cat([torch.zeros_like(weights[..., :1]), weights], -1)
+    weights = weights.expand_as(entries)
+    mixed = entries[..., None] * weights[..., None, :]
+    covariance = (
+        matrix(value.gram)[..., None] * entries[..., None] * entries[..., None, :]
+        - matrix(value.cross_gram)[..., None] * (mixed + mixed.mT)
+        - matrix(value.overlap.square())[..., None] * weights[..., None] * weights[..., None, :]
+    )
+    variance = attention_noise(task, value, attention, support, task.weights.mT.to(support))
+    # From the variance over all samples to that given the query.
+    given = mu[..., None] * variance - (1 - mu[..., None]) * means.square()
+    covariance.diagonal(dim1=-2, dim2=-1)[..., 1:] = given
+    constant = (
+        value.scatter[..., None]
+        + value.gram[..., None] * attention.square
+        - 2 * value.cross_gram[..., None] * attention.overlap
+    )
+    quartic = (mu * value.squares.square()).sum(-1)
+    square = quartic - 2 * value.gram - value.energy.square()
+    return ColumnNoise(mean, covariance, constant, square[..., None])
+
+
 def common_noise(task: Task, value: ValueMoments, attention: AttentionMoments) -> Tensor:
     """Variance, for one sample, of the raw gradient's part that all of a column shares.
 
@@ -316,7 +421,9 @@ def value_noise(task: Task, value: ValueMoments, attention: AttentionMoments) ->
     return second - mean
 
 
-def trajectory(task: Task, rates: Sequence[float], start: float = 0.0) -> Tensor:
+def trajectory(
+    task: Task, rates: Sequence[float], start: float | Tensor = 0.0, *, scaled: bool = True
+) -> Tensor:
     """Signals of gradient descent on the population loss, by default from the paper's start.
 
     Without noise the iterate stays in the plane of the two signals (section 4); here
@@ -327,25 +434,21 @@ def trajectory(task: Task, rates: Sequence[float], start: float = 0.0) -> Tensor
     task : Task of R replicates
     rates : sequence of floats
         eta of each step.
-    start : float
-        Both signals at the start.
+    start : float or Tensor of shape (2, R)
+        Both signals at the start, or each of them in each replicate.
+    scaled : bool
+        If false, ``eta_V = eta_A = eta`` instead.
 
     Returns
     -------
     Tensor, shape (len(rates) + 1, 2, R)
         ``(alpha_V, alpha_A)`` before each step and after the last.
     """
-    drift = 1 / (task.length * task.attention_energy)  # the uniform start's share of Q
-    value = attention = torch.full_like(drift, start)
-    path = [torch.stack([value, attention])]
-    for rate in rates:
-        missing = 1 - value * attention
-        value, attention = (
-            value + rate * (missing * attention + (1 - value) * drift),
-            attention + rate * missing * value,
-        )
-        path.append(torch.stack([value, attention]))
-    return torch.stack(path)
+    drift = 1 / (task.length * task.attention_energy)
+    both = torch.as_tensor(start).to(drift).expand(2, *drift.shape)
+    energies = (1.0, 1.0) if scaled else (task.attention_energy, task.transition_energy)
+    each = ((rate * energies[0], rate * energies[1]) for rate in rates)
+    return torch.stack([torch.stack(pair) for pair in signals((both[0], both[1]), drift, each)])
 
 
 def largest_stable_rate(task: Task, batch_size: int) -> Tensor:
@@ -401,6 +504,11 @@ def boost_signal_to_noise(task: Task, batch_size: int, rate: float) -> Tensor:
     the correlation of y with z, O(1/T), is left out. Stage 1 ends with positive signals
     with probability Phi(rho). For a uniform mu, g is 0 and the batch that fixes the sign
     grows like T; for any other it ends up growing like T^2.
+
+    It holds while ``|Delta_A|^2`` stays far below K_Q, that is where
+    `scb.theory.boosting.noise_growth` is below about 0.3. Above, noise that has spread over A
+    slows the signals and goes on to change their signs, which is then less often right:
+    `scb.theory.boosting.positive_probability` follows it.
 
     Returns
     -------

@@ -80,7 +80,8 @@ def correlated(task: Task, other: Tensor, correlation: float) -> Tensor:
     scale = torch.where(target >= along, torch.ones_like(norm), -reflection)
     base = scale * norm  # b
     weight = (base / (base - along + target))[..., None, None]  # w
-    return trivial + (1 - weight) * scale[..., None, None] * own + weight * independent
+    mixed = trivial + (1 - weight) * scale[..., None, None] * own + weight * independent
+    return mixed.clamp(min=0)  # the reflection has a 0, up to rounding
 
 
 @dataclass(frozen=True)

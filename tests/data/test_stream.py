@@ -13,7 +13,6 @@ from scb.data import stream as stream_module
 from scb.data.samplers import SAMPLERS
 from scb.data.stream import Guide, Stream, thresholds
 from scb.data.task import Task
-from scb.kernels import cpu
 
 FALSE_ALARM = 1e-6
 """Each test of a distribution fails a right stream with this probability at most."""
@@ -124,7 +123,7 @@ def test_split_restart_order_replicates_and_chunks_do_not_matter(
 
 
 def test_thread_count_does_not_matter(monkeypatch):
-    monkeypatch.setattr(cpu, "MIN_TOKENS_FOR_THREADS", 1)
+    monkeypatch.setattr("scb.kernels.threads.MIN_TOKENS_FOR_THREADS", 1)
     tasks = sample_tasks(3, 5000, 2, 1)
     one = Stream(tasks, [3]).batch(0, 60)
     one.tokens  # noqa: B018

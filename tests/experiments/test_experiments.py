@@ -14,7 +14,7 @@ from scb.analysis.runs import Run
 from scb.data.stream import Stream
 from scb.data.tables import TASKS
 from scb.experiments import attention as attention_job
-from scb.experiments import boost, check, optimizers, sensitivity, simulate, tasks
+from scb.experiments import boost, check, optimizers, simulate, tasks
 from scb.learning import states
 from scb.learning.algorithm import train
 from scb.learning.metrics import METRICS, AttentionStatistics, measure
@@ -32,7 +32,6 @@ from scb.settings import (
     Stage1,
     Tasks,
     Training,
-    Variant,
 )
 from scb.store import tables
 from scb.theory.population import trajectory
@@ -41,6 +40,7 @@ SECTION = Training(
     seed=5,
     replicates=3,
     log_interval=5,
+    rounding=0.25,
     sampler="dirichlet",
     concentration=1.0,
     weights="uniform",
@@ -56,10 +56,13 @@ SECTION = Training(
         "wild": Sgd(kind="sgd", rate=500),
     },
 )
-ATTENTION = Attending(seed=5, log_interval=10, batch=8, steps=20, rate=0.05, logit_rate=0.01)
+ATTENTION = Attending(
+    seed=5, log_interval=10, rounding=0.25, batch=8, steps=20, rate=0.05, logit_rate=0.01
+)
 SIMULATION = Simulating(
     seed=5,
     log_interval=5,
+    rounding=0.25,
     batch=500,
     steps=30,
     boost=Boost(steps=10, rate=0.1),
@@ -70,6 +73,7 @@ SIMULATION = Simulating(
 CHECK = Checking(
     seed=5,
     log_interval=5,
+    rounding=0.25,
     batch=16,
     steps=12,
     signal=0.3,
@@ -187,79 +191,17 @@ def test_few_replicates_are_the_first_of_many(folder, tmp_path, make):
     assert not (tmp_path / "end.parquet").exists()
 
 
-VARIANT = Variant.of(
-    SECTION, optimizers={name: SECTION.optimizers[name] for name in ("proximal", "sgd")}
-)
-
-
-@pytest.fixture(scope="module")
-def vary(call, folder):
-    """Curves of Stage 1 and of the optimizers after it, with a reading changed."""
-
-    def vary(settings=VARIANT):
-        files = {"boost": "s_boost", "curves": "s_curves"}
-        call(sensitivity.variant, settings, folder, tasks="tasks", **files)
-        return [
-            tables.read(folder / f"{name}.parquet", CURVES).set_index(
-                ["optimizer", "replicate", "step"]
-            )
-            for name in files.values()
-        ]
-
-    return vary
-
-
-@pytest.fixture(scope="module")
-def unvaried(vary):
-    return vary()
-
-
-def test_sensitivity_without_a_change_is_the_replication(folder, unvaried):
-    for found, name in zip(unvaried, ("boost", "optimizers"), strict=True):
-        frame = tables.read(folder / f"{name}.parquet", CURVES)
-        frame = frame[frame["optimizer"] != "wild"].set_index(found.index.names)
-        pd.testing.assert_frame_equal(found.sort_index(), frame.sort_index(), rtol=1e-4)
-
-
-def test_raw_sgd_changes_sgd_alone(vary, unvaried):
-    raw = VARIANT.optimizers | {"sgd": Sgd(kind="raw", rate=0.02)}
-    boost, curves = vary(VARIANT.model_copy(update={"optimizers": raw}))
-    pd.testing.assert_frame_equal(boost, unvaried[0])
-    pd.testing.assert_frame_equal(curves.loc["proximal"], unvaried[1].loc["proximal"], rtol=1e-4)
-    last = curves.xs(30, level="step").loc["sgd", "attention_signal"]
-    assert (last != unvaried[1].xs(30, level="step").loc["sgd", "attention_signal"]).all()
-
-
-def test_rates_as_they_are_are_the_scaled_ones_where_k_is_1(folder, vary):
+def test_rates_as_they_are_are_the_scaled_ones_where_k_is_1(tmp_path, make):
     # Stage 1's first step moves V by eta G_V: alpha_V by a factor K_Q less than the scaled one.
-    scaled, boost = (
-        vary(changed(VARIANT, log_interval=1, boost=Boost(steps=12, rate=0.05, scaled=scaled)))[0]
-        for scaled in (True, False)
-    )
-    task = Task.load(folder / "tasks.parquet")
-    ratio = boost.xs(1, level="step")["value_signal"] / scaled.xs(1, level="step")["value_signal"]
-    np.testing.assert_allclose(ratio, task.attention_energy, rtol=1e-3)
-
-
-def test_each_run_switches_at_its_own_signal(vary):
-    rule = Boost(steps=12, rate=0.05, signal=0.05)
-    boost, curves = vary(VARIANT.model_copy(update={"boost": rule}))
-    signals = boost[["value_signal", "attention_signal"]].abs().max(axis=1).loc["boost"]
-    ends = {}
-    for replicate, signal in signals.groupby("replicate"):
-        signal = signal.droplevel("replicate")
-        reached = signal[signal >= 0.05]
-        ends[replicate] = int(reached.index[0]) if len(reached) else 30
-        assert (signal.loc[ends[replicate] :] == signal.loc[ends[replicate]]).all()  # held
-        assert (signal.loc[: ends[replicate] - 1] < 0.05).all()
-    assert len(set(ends.values())) > 1  # else this tells nothing
-    steps = curves.reset_index().groupby(["optimizer", "replicate"])["step"].agg(list)
-    assert all(sorted(found) == list(range(min(ends.values()), 31, 5)) for found in steps)
-    # Before its switch a run is in Stage 1, whatever comes after.
-    late = max(ends, key=ends.get)
-    first = boost.loc[("boost", late, min(ends.values()))]
-    for name in ("proximal", "sgd"):
-        assert curves.loc[(name, late, min(ends.values()))]["value_signal"] == first["value_signal"]
+    make(tmp_path, "tasks")
+    signals = []
+    for scaled in (True, False):
+        rule = Boost(steps=12, rate=0.05, scaled=scaled)
+        make(tmp_path, "boost", section=changed(SECTION, log_interval=1, boost=rule.model_dump()))
+        frame = tables.read(tmp_path / "boost.parquet", CURVES)
+        signals.append(frame[frame["step"] == 1].set_index("replicate")["value_signal"])
+    task = Task.load(tmp_path / "tasks.parquet")
+    np.testing.assert_allclose(signals[1] / signals[0], task.attention_energy, rtol=1e-3)
 
 
 def test_provenance_tells_what_a_job_read_and_wrote(tmp_path, make):

@@ -29,6 +29,7 @@ from scb.theory.transfer import one_step as stepped
 CORRELATIONS = (0.8, 0, -0.3)
 PRETRAIN = Pretraining(
     seed=5,
+    rounding=0.25,
     length=20,
     concentration=0.1,
     correlations=CORRELATIONS,
@@ -37,9 +38,9 @@ PRETRAIN = Pretraining(
     fit_steps=60,
     fit_rate=0.1,
 )
-ONE_STEP = Stepping(seed=5, mixing=0.2, batch=8, steps=20, ratio=2)
-FINETUNE = Finetuning(seed=5, mixing=0.2, batch=8, growth=0.5, log_interval=5)
-SCRATCH = Scratching(seed=5, batch=8, growth=1, log_interval=5)
+ONE_STEP = Stepping(seed=5, rounding=0.25, mixing=0.2, batch=8, steps=20, ratio=2)
+FINETUNE = Finetuning(seed=5, rounding=0.25, mixing=0.2, batch=8, growth=0.5, log_interval=5)
+SCRATCH = Scratching(seed=5, rounding=0.25, batch=8, growth=1, log_interval=5)
 
 
 def drawing(length, replicates, seed=5):

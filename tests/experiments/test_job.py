@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from scb import experiments
-from scb.experiments.job import IfAsked, Input, Inputs, Job, Output, job
+from scb.experiments.job import IfAsked, IfThere, Input, Inputs, Job, Output, job
 from scb.faults import read_settings
 from scb.settings import Model, Pretraining, Seeded
-from scb.store import tables
+from scb.store import origin, tables
 
 MODULES = [
     importlib.import_module(f"scb.experiments.{module.name}")
@@ -33,7 +33,7 @@ each_job = pytest.mark.parametrize("declared", JOBS.values(), ids=JOBS.keys())
 
 def files_of(declared, folder):
     """Words of a command line that name a file for each input and output."""
-    names = (*declared.inputs, *declared.outputs)
+    names = (*declared.inputs, *declared.asides, *declared.outputs)
     return [word for name in names for word in (f"--{name}", str(folder / name))]
 
 
@@ -60,7 +60,8 @@ def test_help_names_every_setting_and_file(declared, capsys):
     text = " ".join(capsys.readouterr().out.split())
     for name in declared.settings.model_fields:
         assert name in text
-    for name in (*declared.inputs, *declared.outputs, "settings", "threads", "provenance"):
+    files = (*declared.inputs, *declared.asides, *declared.outputs)
+    for name in (*files, "settings", "threads", "provenance"):
         assert f"--{name}" in text
 
 
@@ -109,6 +110,7 @@ def test_a_file_of_a_long_name_ends_in_one_short_line(tmp_path):
 def test_negative_numbers_with_exponents_reach_their_job(tmp_path):
     settings = Pretraining(
         seed=0,
+        rounding=0.25,
         length=20,
         concentration=1.0,
         correlations=(-1e-05, 0.5),
@@ -127,7 +129,7 @@ def test_negative_numbers_with_exponents_reach_their_job(tmp_path):
 @each_job
 def test_each_file_has_to_be_named(declared, tmp_path, capsys):
     hints = inspect.signature(declared._function).parameters
-    for name in (*declared.inputs, *declared.outputs):
+    for name in (*declared.inputs, *declared.asides, *declared.outputs):
         words = files_of(declared, tmp_path)
         place = words.index(f"--{name}")
         del words[place : place + 2]
@@ -169,10 +171,18 @@ def where(settings: Seeded, out: Output, device: torch.device) -> None:
     out.write_text(str(device))
 
 
+@job
+def glance(settings: Seeded, one: Input, out: Output, other: IfThere = None) -> None:
+    """Copy a file, and another one where it is there."""
+    texts = [tables.read(path, LETTER)["letter"].item() for path in (one, other) if path]
+    tables.write(pd.DataFrame({"letter": ["".join(texts)]}), out, LETTER, {})
+
+
 def test_declaration():
     assert copy.settings is Seeded
     assert (copy.inputs, copy.outputs) == (("one", "more"), ("out", "extra"))
     assert (where.inputs, where.outputs) == ((), ("out",))
+    assert (glance.inputs, glance.asides, glance.outputs) == (("one",), ("other",), ("out",))
 
 
 @pytest.fixture
@@ -199,6 +209,20 @@ def test_provenance_names_every_file_that_was_given(letters):
         assert set(found["inputs"]) == {"a", "b", "c"}
         assert set(found["outputs"]) == outputs
         assert (found["settings"], found["seed"], found["device"]) == ({"seed": 7}, 7, "cpu")
+
+
+def test_only_an_aside_may_be_of_another_seed(letters):
+    for seed in (1, 2):
+        with origin.made_from({"seed": seed}, {}):
+            tables.write(pd.DataFrame({"letter": [str(seed)]}), Path(f"of{seed}"), LETTER, {})
+    words = ["--settings", '{"seed": 1}', "--out", "out", "--provenance", "record.json"]
+    glance.main([*words, "--one", "of1", "--other", "of2"])
+    assert tables.read(Path("out"), LETTER)["letter"].item() == "12"
+    assert set(json.loads(Path("record.json").read_text())["inputs"]) == {"of1", "of2"}
+    glance.main([*words, "--one", "of1"])
+    assert tables.read(Path("out"), LETTER)["letter"].item() == "1"
+    with pytest.raises(SystemExit, match="its seed is 2"):
+        glance.main([*words, "--one", "of2"])
 
 
 @pytest.mark.parametrize("device", ["abacus", "cpu:0", "cuda:99", ""])

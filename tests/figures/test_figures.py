@@ -22,14 +22,29 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from scipy import stats
 
 from scb import figures as package
+from scb.claims.samples import Median
+from scb.data.samplers import stationary_distribution
 from scb.data.tables import TASKS
-from scb.figures import fig2_softmax_vs_linear, fig5_vocabulary, fig6_simulation, style
+from scb.data.task import Task
+from scb.figures import (
+    fig1_convergence,
+    fig2_softmax_vs_linear,
+    fig3_signals,
+    fig4_similarity,
+    fig5_vocabulary,
+    fig6_simulation,
+    ratios,
+    strips,
+    style,
+)
 from scb.figures.replicates import Band, Run, worst
 from scb.learning.tables import CURVES, STATES
 from scb.settings import Curves, Rows
 from scb.store import tables
+from scb.theory.population import trajectory
 
 REPLICATES = 6
 NEGATIVE = (1, 4)
@@ -104,13 +119,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_results(root: Path, optimizers: dict[str, dict], simulated: list[str]) -> Path:
     """Tables of these optimizers, trained and simulated."""
     for states, name in ((3, "convergence"), (10, "vocabulary_10")):
-        setting = {"states": states, "length": 5000, "batch": 64, "boost_rate": 0.01}
+        setting = {"states": states, "length": 5000, "batch": 64}
+        setting |= {"boost_rate": 0.01, "boost_scaled": True}
         boost = curves(["boost"], BOOST, "boost", states)
         tables.write(boost, root / name / "boost.parquet", CURVES, setting)
         frame = curves(list(optimizers), TRAIN, states=states)
         setting["optimizers"] = optimizers
         tables.write(frame, root / name / "optimizers.parquet", CURVES, setting)
         tables.write(pd.concat([boost, frame]), root / name / "both.parquet", CURVES, setting)
+        write_tasks(root / name / "tasks.parquet", states, 5000)
     setting |= {"length": 100_000, "optimizers": {name: optimizers[name] for name in simulated}}
     names = [*simulated, "population"]
     for states in (100, 500):
@@ -128,10 +145,11 @@ def write_results(root: Path, optimizers: dict[str, dict], simulated: list[str])
     return root
 
 
-def write_attention(folder: Path) -> None:
-    states, length, sparsity = 10, 50, 2
+def write_tasks(path: Path, states: int, length: int, sparsity: int = 2):
+    """Tasks; returns P transposed, (R, m, n), and the positions of Q, (R, N, Q)."""
     rng = np.random.default_rng(0)
     transition = rng.dirichlet(np.ones(states), (REPLICATES, states))  # (R, m, n)
+    mu = [stationary_distribution(one.T) for one in transition]
     positions = np.sort(
         rng.permuted(np.tile(np.arange(length), (REPLICATES, states, 1)), axis=-1)[..., :sparsity]
     )
@@ -142,12 +160,21 @@ def write_attention(folder: Path) -> None:
         states=states,
         length=length,
         sparsity=sparsity,
-        stationary=1 / states,
+        stationary=[mu[r][k] for r, k in index],
         transition=[transition[r, k] for r, k in index],
         positions=[positions[r, k] for r, k in index],
         weights=[np.full(sparsity, 1 / sparsity) for _ in index],
     )
-    tables.write(truth, folder / "tasks.parquet", TASKS, setting)
+    tables.write(truth, path, TASKS, setting)
+    return transition, positions
+
+
+def write_attention(folder: Path) -> None:
+    states, length, sparsity = 10, 50, 2
+    transition, positions = write_tasks(folder / "tasks.parquet", states, length, sparsity)
+    rng = np.random.default_rng(0)
+    setting = {"states": states, "length": length, "sparsity": sparsity}
+    index = [(r, k) for r in range(REPLICATES) for k in range(states)]
     setting |= {"batch": 64, "rate": 0.01, "logit_rate": 0.1}
     attention = np.zeros((REPLICATES, states, length))
     np.put_along_axis(attention, positions, 1 / sparsity, axis=-1)
@@ -188,7 +215,8 @@ OWN = {
 FROM_OPTIMIZERS = [
     name
     for name, draw in FIGURES.items()
-    if draw.inputs.keys() == {"boost", "curves"} and draw.settings in (Curves, Rows, None)
+    if {"boost", "curves"} <= draw.inputs.keys() <= {"tasks", "boost", "curves"}
+    and draw.settings in (Curves, Rows, None)
 ]
 NAMES = [*FROM_OPTIMIZERS, *OWN]
 
@@ -201,7 +229,8 @@ def files_of(name: str, root: Path) -> dict[str, list[Path]]:
     folders = ["convergence", "vocabulary_10"] if several else ["convergence"]
     return {
         key: [root / folder / f"{table}.parquet" for folder in folders]
-        for key, table in (("boost", "boost"), ("curves", "optimizers"))
+        for key, table in (("tasks", "tasks"), ("boost", "boost"), ("curves", "optimizers"))
+        if key in FIGURES[name].inputs
     }
 
 
@@ -280,7 +309,7 @@ def altered(results: Path, folder: Path, change: Callable[[pd.DataFrame], pd.Dat
 def test_band_is_the_averaged_inverse_of_the_empirical_distribution(values: np.ndarray) -> None:
     band = Band.of(values)
     wanted = np.quantile(values, [0.5, 0.025, 0.975], axis=0, method="averaged_inverted_cdf")
-    np.testing.assert_allclose([band.median, band.low, band.high], wanted, atol=1e-12)
+    np.testing.assert_allclose([band.middle, band.low, band.high], wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -297,12 +326,33 @@ def test_band_is_the_averaged_inverse_of_the_empirical_distribution(values: np.n
 )
 def test_infinite_values_count_in_the_order_statistics(values, median, low, high) -> None:
     band = Band.of(np.array(values)[:, None])
-    assert (band.median.item(), band.low.item(), band.high.item()) == (median, low, high)
+    assert (band.middle.item(), band.low.item(), band.high.item()) == (median, low, high)
 
 
 def test_band_leaves_out_one_in_forty_on_each_side() -> None:
     band = Band.of(np.arange(80.0)[:, None])
-    assert (band.low.item(), band.median.item(), band.high.item()) == (1.5, 39.5, 77.5)
+    assert (band.low.item(), band.middle.item(), band.high.item()) == (1.5, 39.5, 77.5)
+
+
+def test_a_share_has_the_interval_of_clopper_and_pearson() -> None:
+    flags = np.tril(np.ones((7, 8), bool), k=-1)  # from 6 down to 0 of 7
+    band = Band.of_share(flags)
+    for place, count in enumerate(flags.sum(0)):
+        interval = stats.binomtest(int(count), 7).proportion_ci(0.95, method="exact")
+        assert band.middle[place] == count / 7
+        assert (band.low[place], band.high[place]) == pytest.approx((interval.low, interval.high))
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 70), st.just(2)), elements=st.floats(-9, 9)))
+def test_a_median_has_its_exact_interval(values: np.ndarray) -> None:
+    band = Band.of_median(values)
+    for place, column in enumerate(values.T):
+        wanted = Median(column).estimate(0.95)
+        assert band.middle[place] == wanted.estimate
+        if len(column) < 6:
+            assert band.low[place] == band.high[place] == band.middle[place]
+        else:
+            assert (band.low[place], band.high[place]) == (wanted.low, wanted.high)
 
 
 def test_diverged_counts_as_the_worst() -> None:
@@ -345,7 +395,7 @@ def test_a_diverged_run_keeps_its_place(results) -> None:
     assert np.isfinite(gone[steps < DIVERGED[1]]).all()
     assert np.isfinite(np.delete(values, run.positive_after_boost.index(DIVERGED[0]), axis=0)).all()
     last = Band.of(values)
-    assert np.isfinite(last.median[-1])
+    assert np.isfinite(last.middle[-1])
     assert np.isinf(last.high[-1])
 
 
@@ -398,7 +448,7 @@ def lines_of(ax, optimizer: str, width: float = 1.3) -> list[np.ndarray]:
     ]
 
 
-def test_a_panel_draws_medians_others_and_divergence(results) -> None:
+def test_a_panel_draws_medians_and_divergence(results) -> None:
     run = run_of(results)
     _, axes = style.panels(1, 1, height=2)
     ax = axes[0, 0]
@@ -407,8 +457,9 @@ def test_a_panel_draws_medians_others_and_divergence(results) -> None:
         (median,) = lines_of(ax, name)
         values = run.values(name, "attention_distance", run.positive_after_boost)[1]
         np.testing.assert_array_equal(median, np.median(values, axis=0))
-        dotted = lines_of(ax, name, style.OTHER["lw"])
-        np.testing.assert_array_equal(dotted, run.values(name, "attention_distance", NEGATIVE)[1])
+        (dotted,) = lines_of(ax, name, style.OTHER["lw"])
+        others = run.values(name, "attention_distance", NEGATIVE)[1]
+        np.testing.assert_array_equal(dotted, np.median(others, axis=0))
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
     assert [line.get_xdata()[0] for line in crosses] == [DIVERGED[1]]
     top = ax.get_ylim()[1]
@@ -433,23 +484,131 @@ def test_panels_of_one_sign_only(results, tmp_path, sign: int) -> None:
         (tmp_path / f"{name}.parquet").rename(tmp_path / "convergence" / f"{name}.parquet")
     figure = draw("fig1_convergence", tmp_path)
     assert len(lines_of(figure.axes[0], "sgd")) == (sign == 1)
-    assert len(lines_of(figure.axes[0], "sgd", style.OTHER["lw"])) == (0 if sign == 1 else 6)
+    assert len(lines_of(figure.axes[0], "sgd", style.OTHER["lw"])) == (sign == -1)
     assert f"{'4 of 4' if sign == 1 else '0 of 6'}." in caption_of(figure)
 
 
-def test_a_star_is_the_median_with_its_interval() -> None:
+@pytest.mark.parametrize(
+    ("counts", "name"),
+    [
+        ([40], "central 95%"),
+        ([39], "range"),
+        ([3, 39], "range"),
+        ([39, 40], "central 95% (range, below 40 runs)"),
+    ],
+)
+def test_a_band_is_called_what_it_is(counts, name) -> None:
+    def run(count: int) -> Run:
+        frame = pd.DataFrame({"optimizer": "sgd", "replicate": range(count), "step": 0})
+        frame["diverged"] = False
+        return Run(Path("x"), frame, {"optimizers": {"sgd": {"rate": 1}}})
+
+    runs = [run(count) for count in counts]
+    assert name in [artist.get_label() for artist in style.entries(runs, ["sgd"])]
+    assert f"median and {name} of" in style.how_drawn(runs)
+
+
+def test_a_strip_has_the_runs_and_the_share_that_is_close(results) -> None:
+    run = run_of(results)
+    start = run.values("boost", "value_distance", run.positive_after_boost)[1][:, 0]
+    axes, beside = strips.panels(Figure(), 1, 1, 2)
+    axes[0, 0].set_ylim(0, 1)
+    finals = {"sgd": start * [0.05, 0.0999, 0.1001, 3], "proximal": np.array([0, 0, np.inf, 0])}
+    strips.draw_strips(beside[0, 0], run, "value_distance", finals)
+    first, second = beside[0, 0].lines
+    np.testing.assert_allclose(first.get_ydata(), np.sort(finals["sgd"]))
+    assert np.abs(first.get_xdata()).max() < 0.5
+    top = axes[0, 0].get_ylim()[1]
+    assert second.get_ydata().tolist() == [0, 0, 0, top]  # at the edge through which it left
+    assert top >= 3 * start[-1]
+    assert [text.get_text() for text in beside[0, 0].texts] == ["50", "75"]
+
+
+def test_a_strip_thins_many_runs_evenly_by_size(results, tmp_path) -> None:
+    run = run_of(results)
+    several = [run.frame.assign(replicate=run.frame["replicate"] + 6 * i) for i in range(40)]
+    many = Run(run.path, pd.concat(several), run.setting)
+    values = np.random.default_rng(0).permutation(np.arange(160.0))
+    _, beside = strips.panels(Figure(), 1, 1, 1)
+    strips.draw_strips(beside[0, 0], many, "value_distance", {"sgd": values})
+    shown = beside[0, 0].lines[0].get_ydata()
+    assert len(shown) <= strips.POINTS
+    assert np.unique(np.diff(shown)).tolist() == [3]
+
+
+def test_ratios_are_within_a_run(results) -> None:
+    run = run_of(results)
     _, axes = style.panels(1, 1, height=2)
-    ax = axes[0, 0]
-    ax.set_ylim(0, 1)
-    style.draw_star(ax, 5, np.array([0.2, 0.4, np.inf]), style.LOOKS["sgd"])
-    interval, star = ax.lines
-    assert star.get_ydata().tolist() == [0.4]
-    assert interval.get_ydata().tolist() == [0.2, 1.0]  # to the edge of the panel
-    style.draw_star(ax, 6, np.array([3.0]), style.LOOKS["sgd"])
-    assert ax.get_ylim()[1] >= 3
+    ratios.draw_ratios(axes[0, 0], run, "attention_distance", list(OPTIMIZERS), "A")
+    over, under = (run.ends(name, "attention_distance") for name in ("proximal", "sgd"))
+    (law,) = lines_of(axes[0, 0], "proximal")
+    colour = style.LOOKS["proximal"].colour
+    (curve,) = [
+        line
+        for line in axes[0, 0].lines
+        if line.get_color() == colour and line.get_drawstyle() == "steps-post"
+    ]
+    np.testing.assert_allclose(curve.get_ydata(), [0.25, 0.5, 0.75, 1])
+    # Replicate 2 diverged under SGD: whatever proximal did there, it is better.
+    finite = np.sort((over / under)[np.isfinite(under)])
+    np.testing.assert_allclose(curve.get_xdata(), [1 / ratios.FAR, *finite])
+    assert law is not None
+    assert not [line for line in axes[0, 0].lines if line.get_color() == style.LOOKS["sgd"].colour]
+    texts = [text.get_text() for text in axes[0, 0].texts]
+    assert len(texts) == 3
+    assert texts[0].endswith(r"[0.00, $\infty$]")  # four runs bound nothing
 
 
-def test_early_stop_takes_each_replicate_at_its_own_least_loss(results, tmp_path) -> None:
+def test_the_single_run_ends_at_the_median(results, tmp_path) -> None:
+    run = run_of(results)
+    (replicate,) = fig1_convergence.typical(run, "proximal")
+    ends = run.ends("proximal", "attention_distance")
+    assert replicate == run.positive_after_boost[int(np.argsort(ends)[1])]  # of four
+    none = altered(results, tmp_path, lambda frame: frame.assign(value_signal=-1.0))
+    assert fig1_convergence.typical(none, "proximal") == []
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_population_path_is_that_of_the_theory(results, scaled: bool) -> None:
+    run, path = run_of(results), results / "convergence/tasks.parquet"
+    task = Task.load(path)
+    setting = run.setting | {"boost_scaled": scaled}
+    setting["optimizers"] = {"proximal": {"rate": 0.005, "scaled": scaled}}
+    found = fig3_signals.population_path(Run(run.path, run.frame, setting), path, "proximal")
+    stages = [0.01] * SWITCH + [0.005] * (LAST - SWITCH)
+    if scaled:
+        expected = trajectory(task, stages).numpy()  # (S, 2, R)
+    else:  # the recursion as the paper has it, for each task
+        kp, kq = task.transition_energy.numpy(), task.attention_energy.numpy()
+        value = attention = np.zeros(REPLICATES)
+        steps = [(value, attention)]
+        for eta in stages:
+            rest = 1 - value * attention
+            value, attention = (
+                value + eta * kq * rest * attention + eta * (1 - value) / task.length,
+                attention + eta * kp * rest * value,
+            )
+            steps.append((value, attention))
+        expected = np.array(steps)
+    expected = np.median(expected[..., run.positive_after_boost], axis=2).T
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_no_panel_of_figure_4_is_constant(results, figures) -> None:
+    *curves, share = figures["fig4_similarity"].axes
+    for ax in curves:
+        (median,) = lines_of(ax, "proximal")
+        assert np.ptp(median) > 0.01
+    # Of the normalised A, the runs whose similarity is high.
+    found = run_of(results).values(
+        "proximal", "normalised_attention_centred_similarity", run_of(results).positive_after_boost
+    )[1]
+    (drawn,) = lines_of(share, "proximal")
+    np.testing.assert_allclose(drawn, (found >= fig4_similarity.ALIKE).mean(0))
+    assert 0 < drawn.mean() < 1
+
+
+def test_each_run_is_stopped_at_its_own_least_loss(results, tmp_path) -> None:
     least = {0: 200, 2: 300, 3: 240, 5: 280}
 
     def dip(frame: pd.DataFrame) -> pd.DataFrame:
@@ -461,13 +620,13 @@ def test_early_stop_takes_each_replicate_at_its_own_least_loss(results, tmp_path
         )
 
     run = altered(results, tmp_path, dip)
-    _, axes = style.panels(1, 1, height=2)
-    fig5_vocabulary.draw_early_stop(axes[0, 0], run, "value_distance", ["proximal", "sgd"])
-    upright, across, star = axes[0, 0].lines
-    assert star.get_xdata().tolist() == [260]
-    np.testing.assert_allclose(star.get_ydata(), [0.025])
-    assert list(across.get_xdata()) == [200, 300]
-    np.testing.assert_allclose(upright.get_ydata(), [0, 0.05], atol=1e-12)
+    for optimizer in ("proximal", "sgd"):
+        found = fig5_vocabulary.stopped_early(run, optimizer, "value_distance")
+        wanted = [0, 0.02, 0.03, 0.05]
+        if optimizer == "sgd":  # replicate 2 diverged before its least loss
+            assert np.isfinite(found).all()
+            found, wanted = np.delete(found, 1), np.delete(wanted, 1)
+        np.testing.assert_allclose(found, wanted)
 
 
 # --- Figures --------------------------------------------------------------------------
@@ -621,8 +780,7 @@ def test_trained_runs_are_dots_beside_the_simulated_curves(figures):
 
 
 def test_titles_list_rates_and_penalties(figures: dict[str, Figure]) -> None:
-    titles = [ax.get_title("left") for ax in figures["fig5_vocabulary"].axes]
-    (first, *_) = filter(None, titles)
+    first = figures["fig5_vocabulary"].axes[0].texts[0].get_text()
     assert first.startswith("$N=3$, $T=5000$, $B=64$, ")
     assert first.endswith(r"$\eta=0.005$, $0.001$, $\lambda=10^{-5}$, $10^{-4}$")
 

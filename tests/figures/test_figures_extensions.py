@@ -8,7 +8,14 @@ import pytest
 from matplotlib.text import Text
 from scipy.stats import norm
 
-from scb.analysis.tables import EXPONENTS, PENALTIES, STAGE1_BATCHES, STAGE1_PROBABILITIES, WINDOWS
+from scb.analysis.tables import (
+    EXPONENTS,
+    PENALTIES,
+    STAGE1_BATCHES,
+    STAGE1_ODDS,
+    STAGE1_PROBABILITIES,
+    WINDOWS,
+)
 from scb.figures import regularization, stage1_samples
 from scb.store import tables
 
@@ -42,16 +49,29 @@ def samples(tmp_path_factory):
         paths[name] = folder / f"{name}.parquet"
         frame = pd.DataFrame(rows, columns=schema.names)
         tables.write(frame, paths[name], schema, {"states": 3, "sparsity": 2})
+    paths["odds"] = []
+    for states in (3, 20):
+        rows = [
+            (states, rate, batch, 32, 20, 0.5, 0.8, 0.7, 0.6, 0.5, 0.015)
+            for rate in (0.01, 0.03)
+            for batch in (64, 256)
+        ]
+        paths["odds"].append(folder / f"odds_{states}.parquet")
+        frame = pd.DataFrame(rows, columns=STAGE1_ODDS.names)
+        setting = {"length": 5000, "sparsity": 2, "growth": 6.0}
+        tables.write(frame, paths["odds"][-1], STAGE1_ODDS, setting)
     return paths
 
 
 def test_stage1_samples_draws_every_point(samples):
     figure = stage1_samples.draw(**samples)
-    assert len(figure.axes) == 6
+    visible = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(visible) == 6 + 2  # odds of two vocabularies
     points = tables.read(samples["probabilities"], STAGE1_PROBABILITIES)
-    drawn = sum(len(bars[0].get_xdata()) for ax in figure.axes for bars in ax.containers)
-    assert drawn == len(points) + 2 * len(LENGTHS) * len(RATES)
+    drawn = sum(len(bars[0].get_xdata()) for ax in visible for bars in ax.containers)
+    assert drawn == len(points) + 2 * len(LENGTHS) * len(RATES) + 2 * 4
     (text,) = (text.get_text() for text in figure.texts)
+    assert "off by 0.03 on average, without it by 0.07" in " ".join(text.split())  # 20 of 32
     assert "1.11" in text  # the exponents
     assert "2.11" in text
     assert "12 of" not in text
@@ -157,7 +177,9 @@ def test_a_figure_of_diverged_runs_says_so(sweeps, diverge, share):
 @pytest.mark.parametrize("module", [stage1_samples, regularization])
 def test_command_writes_both_files_and_names_a_table_at_fault(module, samples, sweeps, tmp_path):
     paths = samples if module is stage1_samples else sweeps
-    options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    options = []
+    for name, path in paths.items():
+        options += [f"--{name}", *map(str, path if isinstance(path, list) else [path])]
     module.draw.main([*options, "--output", str(tmp_path / "figure.pdf")])
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF-")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

@@ -45,6 +45,7 @@ def drawn(clone, **environment):
     return run.stdout, run.stderr
 
 
+@pytest.mark.hostile("environments")
 def test_an_edit_of_another_module_is_seen_and_so_is_its_end(clone):
     # The constants of Philox stand in another file than the functions that use them.
     philox = clone / "scb/data/philox.py"
@@ -60,6 +61,7 @@ def test_an_edit_of_another_module_is_seen_and_so_is_its_end(clone):
     assert len(list((clone / "cache").iterdir())) == 2
 
 
+@pytest.mark.hostile("environments")
 def test_nothing_is_kept_where_nothing_can_be(clone):
     expected, _ = drawn(clone)
     (clone / "file").touch()
@@ -69,6 +71,7 @@ def test_nothing_is_kept_where_nothing_can_be(clone):
     assert line.startswith(f"scb: compiled kernels cannot be kept in {clone / 'file'} (")
 
 
+@pytest.mark.hostile("environments")
 def test_numbers_of_threads_in_the_environment_change_nothing(clone):
     cache = {"NUMBA_CACHE_DIR": str(compiled.folder().parent)}
     names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

@@ -6,6 +6,7 @@ Without a CUDA device they run in Triton's interpreter, on CPU tensors and small
 import subprocess
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -33,6 +34,7 @@ SMALL = [
     (3, 300, 5, 3, (1, 3)),
     (3, 1025, 2, 1, ()),
     (3, 5000, 3, 1, (2,)),
+    (3, 64, 5, 2, (9,)),
     (10, 1, 5, 1, (5,)),
     (10, 300, 5, 1, ()),
     (20, 63, 5, 3, ()),
@@ -103,8 +105,11 @@ def test_agrees_with_the_reference_on_a_device(sizes):
 def test_a_state_of_almost_no_probability():
     """Such a vocabulary has no guide table: tokens and queries are searched."""
     tasks = tasks_of(4, 50, 2)
-    rare = torch.tensor([1e-9, 0.5, 1e-9, 0.5 - 2e-9], dtype=torch.float64).expand(2, 4)
-    shape = tasks.transition, rare, tasks.positions, tasks.weights, 50, tasks.seeds
+    rare = torch.tensor([1e-9, 0.5, 1e-9, 0.5 - 2e-9], dtype=torch.float64)
+    # Half of the time the state stays, else it is drawn anew: mu is stationary.
+    transition = (torch.eye(4, dtype=torch.float64) + rare[:, None]) / 2
+    truth = transition.expand(2, 4, 4), rare.expand(2, 4)
+    shape = *truth, tasks.positions, tasks.weights, 50, tasks.seeds
     host, device = streams_of(Task(*shape))
     assert host.guide.table is None
     theirs, ours = host.batch(0, 20), device.batch(0, 20)
@@ -170,6 +175,37 @@ def test_proximal_step_does_not_hide_a_divergence(fault):
     cuda.proximal_step(columns, torch.zeros_like(columns), rate, 0.1 * rate)
     assert not columns[0, 0].isfinite().any()
     torch.testing.assert_close(columns[0, 1], torch.full_like(columns[0, 1], 1 / 9))
+
+
+@pytest.mark.parametrize("grid", [(2**31,), (1, 2**16), (1, 1, 2**16)])
+def test_a_launch_beyond_the_grid_of_cuda_is_refused(grid):
+    with pytest.raises(ValueError, match="CUDA has at most"):
+        cuda._run(None, grid, torch.zeros(1))
+
+
+def test_more_replicates_than_a_grid_has_are_refused():
+    stream = SimpleNamespace(
+        device="meta",
+        key=[torch.empty(2**16, dtype=torch.int64, device="meta")] * 2,
+        guide=SimpleNamespace(offsets=torch.empty(2**16, 4, device="meta"), shift=30),
+    )
+    batch = SimpleNamespace(
+        stream=stream, step=0, first=0, size=8, queries=torch.empty(2**16, 8, device="meta")
+    )
+    with pytest.raises(ValueError, match="65536"):
+        cuda.attend(torch.empty(2**16, 3, 128, device="meta"), batch)
+
+
+def test_a_batch_that_stores_no_tokens_is_not_split(monkeypatch):
+    _, stream = streams_of(tasks_of(3, 40, 2))
+    monkeypatch.setattr("scb.data.stream.TOKENS_AT_ONCE", 1)
+    assert len(list(stream.parts(8))) == 8
+    assert list(cuda.parts(stream, 8)) == [(8, 0)]
+    value, columns = normal(2, 3, 3, dtype=torch.float64), normal(2, 3, 40, dtype=torch.float64)
+    ours = cuda.gradients(value.to(DEVICE), columns.to(DEVICE), stream, 1, 8)
+    theirs = reference.gradients(value, columns, streams_of(tasks_of(3, 40, 2))[0], 1, 8)
+    for one, two in zip(ours, theirs, strict=True):
+        assert relative_error(one, two) < 1e-13
 
 
 def test_a_cpu_needs_no_triton():

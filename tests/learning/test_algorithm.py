@@ -76,7 +76,7 @@ def test_rounding_with_an_empty_column():
     columns = torch.tensor([[0.6, 0.3, 0.1, 0.0], [0.2, 0.2, 0.2, 0.2], [-0.9, 0.2, 0.1, 0.0]])
     uniform = [0.25] * 4
     expected = torch.tensor([[2 / 3, 1 / 3, 0.0, 0.0], uniform, uniform])
-    torch.testing.assert_close(round_columns(columns, sparsity=2), expected)
+    torch.testing.assert_close(round_columns(columns, sparsity=2, rounding=0.5), expected)
 
 
 def test_refit_minimises_the_population_loss(make_task, make_iterate):
@@ -110,11 +110,11 @@ def test_refit_solves_the_normal_equations(make_task, make_iterate):
 def test_rounding_and_refit_recover_the_truth(make_task):
     task = make_task(5, 50)
     noise = 0.1 * torch.rand(2, 5, 50, dtype=torch.float64)
-    value, statistics = normalise(task, 0.8 * task.attention.mT + noise)
+    value, statistics = normalise(task, 0.8 * task.attention.mT + noise, 0.5)
     torch.testing.assert_close(value, refit_value(task, statistics))
     kept = measure(task, value, statistics)
     assert (kept["attention_distance"] < 0.1).all()
-    exact = normalise(task, 0.8 * task.attention.mT)
+    exact = normalise(task, 0.8 * task.attention.mT, 0.5)
     torch.testing.assert_close(exact[0], task.transition)
     torch.testing.assert_close(population_loss(task, *exact), bayes_loss(task))
 

@@ -26,7 +26,7 @@ def logged(make_task, make_iterate, tmp_path):
     """Two optimizers, two replicates, four steps; run (b, 1) goes astray from step 20 on."""
     task = make_task(3, 12)
     value, columns = make_iterate(task, leading=(2,))
-    curves = Curves(task, ["b", "a"], "train", every=10, last=25)
+    curves = Curves(task, ["b", "a"], "train", every=10, last=25, rounding=0.25)
     for step in range(26):
         if not curves.due(step):
             continue
@@ -36,7 +36,7 @@ def logged(make_task, make_iterate, tmp_path):
         if step == 25:
             now[0, 1] = torch.nan
         state = now, AttentionStatistics.of(task, columns)
-        curves.record(step, state, normalise(task, columns))
+        curves.record(step, state, normalise(task, columns, 0.25))
     write(curves.frame(), tmp_path / "curves.parquet", CURVES, {})
     return task, read(tmp_path / "curves.parquet", CURVES)
 
@@ -64,7 +64,7 @@ def test_a_metric_that_is_registered_is_logged(make_task, make_iterate, monkeypa
     task = make_task(3, 12)
     value, columns = make_iterate(task, leading=(1,))
     monkeypatch.setitem(METRICS, "twice_the_signal", lambda iterate: 2 * iterate.alpha_value)
-    curves = Curves(task, ["sgd"], "train", every=1, last=0)
+    curves = Curves(task, ["sgd"], "train", every=1, last=0, rounding=0.25)
     curves.log(0, value, columns)
     frame = curves.frame()
     assert {"twice_the_signal", "normalised_twice_the_signal"} <= set(frame)
@@ -74,7 +74,7 @@ def test_a_metric_that_is_registered_is_logged(make_task, make_iterate, monkeypa
 def test_observing_logs_what_is_due_and_the_first_step(make_task, make_iterate):
     task = make_task(3, 12)
     model = LinearTransformer(*make_iterate(task, leading=(1,)))
-    curves = Curves(task, ["sgd"], "train", every=10, last=25)
+    curves = Curves(task, ["sgd"], "train", every=10, last=25, rounding=0.25)
     observe = curves.observe(model, first=3)
     for step in range(3, 26):
         observe(step)
@@ -84,10 +84,10 @@ def test_observing_logs_what_is_due_and_the_first_step(make_task, make_iterate):
 def test_a_run_that_came_back_stays_diverged(make_task, make_iterate):
     task = make_task(3, 12, replicates=1)
     value, columns = make_iterate(task)
-    curves = Curves(task, ["sgd"], "train", every=1, last=2)
+    curves = Curves(task, ["sgd"], "train", every=1, last=2, rounding=0.25)
     for step, factor in enumerate((1, 1e6, 1)):
         state = factor * value, AttentionStatistics.of(task, columns)
-        curves.record(step, state, normalise(task, columns))
+        curves.record(step, state, normalise(task, columns, 0.25))
     assert curves.frame()["diverged"].tolist() == [False, True, True]
 
 
@@ -102,7 +102,7 @@ def test_bayes_loss_is_that_of_the_replicate(logged):
 def test_transfer_curves_measure_and_mark_divergence(make_task, make_iterate):
     task = make_task(4, 9)
     value, columns = make_iterate(task, leading=(2,))
-    curves = TransferCurves(task, "one_step", [0.5, -0.5])
+    curves = TransferCurves(task, "one_step", [0.5, -0.5], 0.25)
     curves.record(8, value, columns)
     wild = columns.clone()
     wild[0, 1] = 1e6
@@ -126,6 +126,6 @@ def test_transfer_curves_measure_and_mark_divergence(make_task, make_iterate):
 def test_transfer_curves_from_scratch_have_no_correlation(make_task, make_iterate):
     task = make_task(4, 9)
     value, columns = make_iterate(task)
-    curves = TransferCurves(task, "scratch", [None])
+    curves = TransferCurves(task, "scratch", [None], 0.25)
     curves.record(0, value, columns)
     assert curves.frame()["correlation"].isna().all()

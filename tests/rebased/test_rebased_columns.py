@@ -112,7 +112,14 @@ def test_columns_by_command_line(tmp_path, call):
     )
     call(draw_tasks, drawing, tmp_path, tasks="tasks")
     settings = Kernelising(
-        seed=5, log_interval=20, batch=16, steps=40, rate=0.05, logit_rate=0.02, features=4
+        seed=5,
+        log_interval=20,
+        rounding=0.25,
+        batch=16,
+        steps=40,
+        rate=0.05,
+        logit_rate=0.02,
+        features=4,
     )
     files = {"tasks": "tasks", "curves": "curves", "states": "states"}
     call(rebased_columns.columns, settings, tmp_path, **files)

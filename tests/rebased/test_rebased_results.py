@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from scb.claims.verdict import REPORTED
-from scb.rebased.claims import claims, mean
+from scb.claims.samples import Mean
+from scb.claims.verdict import REPORTED, SHOWN, UNDECIDED, decide
+from scb.rebased.claims import claims
 from scb.rebased.results import Recalled, summarise
 from scb.rebased.tables import RECALL
 from scb.store import tables
@@ -111,35 +111,13 @@ def test_tables_of_other_runs_are_refused(tmp_path, paths):
         Recalled.read([*paths, other])
 
 
-def test_interval_is_students():
-    sample = np.array([0.1, 0.3, 0.35])
-    found = mean(sample)(0.9)
-    expected = stats.ttest_1samp(sample, 0).confidence_interval(0.9)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert found.estimate == pytest.approx(0.25)
-    assert found.replicates == 3
-
-
 def test_interval_covers():
     # 95% of 2000 intervals, give or take 4 standard errors.
     generator = np.random.default_rng(0)
     samples = generator.normal(1.0, 2.0, (2000, 3))
-    covered = np.mean([found.low < 1 < found.high for found in (mean(s)(0.95) for s in samples)])
+    found = [Mean(sample).estimate(0.95) for sample in samples]
+    covered = np.mean([one.low < 1 < one.high for one in found])
     assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 2000)
-
-
-def test_one_run_bounds_nothing():
-    found = mean([0.5])(0.9)
-    assert (found.estimate, found.low, found.high) == (0.5, -np.inf, np.inf)
-    with pytest.raises(ValueError, match="not a finite number"):
-        mean([0.5, np.nan])
-
-
-def outcomes(claim, confidence):
-    return {
-        part.statistic: part.rule.outcome(part.over(confidence)) if part.rule else REPORTED
-        for part in claim.parts
-    }
 
 
 def test_claims(recalled):
@@ -147,20 +125,20 @@ def test_claims(recalled):
     assert [claim.id for claim in (k1, k2, k3)] == ["K1", "K2", "K3"]
     # ReBased - Based in pairs: 0.45 and 0.07; at 50% the interval is 0.26 +- 0.19.
     (part,) = k1.parts
-    assert part.over(0.5) == pytest.approx((0.26, 0.07, 0.45, 2))
-    assert outcomes(k1, 0.5) == {"test accuracy, ReBased − Based, stress": "shown"}
-    assert outcomes(k1, 0.95) == {"test accuracy, ReBased − Based, stress": "not shown"}
+    assert part.over.estimate(0.5) == pytest.approx((0.26, 0.07, 0.45, 2))
+    assert decide([k1], 0.5)[0].outcomes == [SHOWN]
+    assert decide([k1], 0.05)[0].outcomes == [UNDECIDED]
     # Against the norm alone: 0.1 and 0.02.
-    assert list(outcomes(k2, 0.4).values()) == ["shown", REPORTED]
+    assert decide([k2], 0.6)[0].outcomes == [SHOWN, REPORTED]
     # The better linear one is elu by validation, in run 1 too, where it tests worse: 0.3 and 0.1.
-    assert k3.parts[0].over(0.5).estimate == pytest.approx(0.5)
-    assert k3.parts[1].over(0.5).estimate == pytest.approx(0.76)
+    assert k3.parts[0].over.estimate(0.5).estimate == pytest.approx(0.5)
+    assert k3.parts[1].over.estimate(0.5).estimate == pytest.approx(0.76)
 
 
 def test_only_limited_settings_decide_k1(recalled):
     both = {"separating": recalled, "stress": recalled}
     k1 = claims(both, ["stress"])[0]
     assert [part.statistic.split(", ")[-1] for part in k1.parts] == ["stress", "separating"]
-    assert [part.rule is None for part in k1.parts] == [False, True]
+    assert [part.bar is None for part in k1.parts] == [False, True]
     with pytest.raises(ValueError, match="no tables of crowded"):
         claims(both, ["crowded"])

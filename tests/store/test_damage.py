@@ -35,6 +35,7 @@ def everything(path):
     return (tables.read_arrow(path, TABLE), tables.setting(path), tables.origin_of(path))
 
 
+@pytest.mark.hostile("flipped bits", FLIPS)
 def test_no_flipped_bit_is_read_as_something_else(table, tmp_path):
     values, setting, made = everything(table)
     raw, damaged = table.read_bytes(), tmp_path / "damaged.parquet"
@@ -72,12 +73,14 @@ def rewritten(path, change):
         lambda found: found.set_column(1, "count", pa.array(range(1, 201), pa.int32())),
     ],
 )
+@pytest.mark.hostile("foreign or damaged tables")
 def test_rows_that_were_not_written_are_refused(table, change):
     rewritten(table, change)
     with pytest.raises(tables.TableError, match="not those that were written"):
         tables.read(table, TABLE)
 
 
+@pytest.mark.hostile("foreign or damaged tables")
 def test_a_setting_put_beside_other_values_is_refused(table, tmp_path):
     other = tmp_path / "other.parquet"
     tables.write(FRAME.assign(count=FRAME["count"] + 1), other, TABLE, {"states": 4})
@@ -87,6 +90,7 @@ def test_a_setting_put_beside_other_values_is_refused(table, tmp_path):
         tables.read(table, TABLE)
 
 
+@pytest.mark.hostile("foreign or damaged tables")
 def test_a_table_that_says_nothing_of_itself_is_refused(table):
     pq.write_table(pq.read_table(table).replace_schema_metadata({}), table)
     for read in (lambda: tables.read(table, TABLE), lambda: tables.setting(table)):
@@ -112,6 +116,7 @@ def test_tables_of_one_past_fit(tmp_path):
     assert found == {"tasks": digest(tasks), "state": [digest(state)]}
 
 
+@pytest.mark.hostile("foreign or damaged tables")
 def test_a_state_of_other_tasks_is_refused(tmp_path):
     tasks, others = made(tmp_path, "tasks", 0), made(tmp_path, "others", 0)
     state = made(tmp_path, "state", 0, tasks=digest(others))
@@ -119,6 +124,7 @@ def test_a_state_of_other_tasks_is_refused(tmp_path):
         origin.compare({"tasks": tasks, "state": state}, tables.origin_of, 0)
 
 
+@pytest.mark.hostile("foreign or damaged tables")
 def test_another_seed_is_refused(tmp_path):
     tasks = made(tmp_path, "tasks", 0)
     with pytest.raises(ValueError, match=r"tasks\.parquet: its seed is 0; .* settings is 1"):
@@ -128,6 +134,7 @@ def test_another_seed_is_refused(tmp_path):
         origin.compare({"tasks": tasks, "curves": other}, tables.origin_of)
 
 
+@pytest.mark.hostile("foreign or damaged tables")
 def test_lists_are_compared_place_by_place(tmp_path):
     tasks = [made(tmp_path, f"tasks_{seed}", seed) for seed in (0, 1)]
     curves = [

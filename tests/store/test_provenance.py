@@ -47,10 +47,12 @@ def test_only_code_makes_dirty(repository):
     assert not found["dirty"]
 
 
+@pytest.mark.hostile("environments")
 def test_no_repository(tmp_path):
     assert provenance.repository(tmp_path) is None
 
 
+@pytest.mark.hostile("environments")
 def test_a_package_installed_into_a_foreign_repository(repository):
     installed = repository / "site-packages"
     installed.mkdir()
@@ -58,6 +60,7 @@ def test_a_package_installed_into_a_foreign_repository(repository):
     assert provenance.repository(installed) is None
 
 
+@pytest.mark.hostile("environments")
 def test_no_git(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert provenance.repository(repository / "package") is None
@@ -115,6 +118,7 @@ def test_a_missing_output_is_named_and_nothing_written(write, tmp_path):
     assert not (tmp_path / "out.provenance.json").exists()
 
 
+@pytest.mark.hostile("environments")
 def test_an_input_that_changes_during_a_job_is_reported(write, tmp_path):
     start = provenance.Start.of([tmp_path / "in"])
     (tmp_path / "in").write_bytes(b"other")
@@ -126,12 +130,14 @@ def test_an_input_that_changes_during_a_job_is_reported(write, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE"])
+@pytest.mark.hostile("environments")
 def test_variables_of_git_change_nothing(repository, tmp_path_factory, monkeypatch, name):
     expected = provenance.repository(repository / "package")
     monkeypatch.setenv(name, str(tmp_path_factory.mktemp("other")))
     assert provenance.repository(repository / "package") == expected
 
 
+@pytest.mark.hostile("environments")
 def test_a_repository_that_git_distrusts_is_reported(repository, monkeypatch):
     # Git's own switch for its tests of this.
     run = subprocess.run

@@ -117,6 +117,7 @@ def test_a_failed_write_leaves_the_old_table_and_nothing_else(tmp_path, monkeypa
     assert [entry.name for entry in tmp_path.iterdir()] == ["t.parquet"]
 
 
+@pytest.mark.hostile("foreign or damaged tables")
 def test_a_table_cut_short_anywhere_is_refused(tmp_path):
     path = tmp_path / "t.parquet"
     tables.write(states_frame(), path, STATES, {})
@@ -141,12 +142,14 @@ def test_a_table_cut_short_anywhere_is_refused(tmp_path):
         ),
     ],
 )
+@pytest.mark.hostile("foreign or damaged tables")
 def test_a_frame_of_another_schema_is_refused(tmp_path, change, fault):
     with pytest.raises(TableError, match=fault):
         tables.write(change(states_frame()), tmp_path / "t.parquet", STATES, {})
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.hostile("foreign or damaged tables", 4)
 def test_faults_of_a_file_are_named_in_one_line(tmp_path):
     good = tmp_path / "good.parquet"
     tables.write(states_frame(), good, STATES, {})

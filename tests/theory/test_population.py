@@ -18,6 +18,7 @@ from scb.learning.optimizers import precondition_value, preconditioned
 from scb.theory.population import (
     AttentionMoments,
     ValueMoments,
+    attention_covariance,
     attention_noise,
     balancing_penalty,
     boost_signal_to_noise,
@@ -96,6 +97,7 @@ def test_moments_of_a_scaled_deviation(make_task, make_iterate):
 
 
 BATCH, REPLICATES, LENGTH = 4, 500, 200
+SIGMAS = 5.0  # of a two-sided test: a false alarm in 1.7 million
 
 
 def gradients(task: Task, value: torch.Tensor, columns: torch.Tensor):
@@ -165,18 +167,82 @@ def test_gradient_noise_of_real_batches_within_3_percent(make_iterate, states, i
         )
 
 
-def test_trajectory_is_descent_on_the_population_loss(make_task):
+@pytest.mark.parametrize("iterate", ["middle", "truth"])
+def test_covariance_of_real_batches(make_iterate, iterate):
+    # Of the useless part along A and of the support of every column, all pairs; the bound is 5
+    # standard errors, and 1% of the standard deviations for the O(1/T) that is dropped.
+    task = Task.sample(3, LENGTH, 2, 11, weights="drawn")
+    mu, weights = task.stationary, pattern(task)
+    if iterate == "middle":
+        value, columns = (part[0] for part in make_iterate(Task.stack([task]), size=0.5))
+    else:
+        value, columns = task.transition, weights
+    moments, powers = ValueMoments.of(task, value), AttentionMoments.of(task, columns)
+    support = columns.gather(-1, task.positions.mT)  # (N, Q)
+    law = attention_covariance(task, moments, powers, support)
+    square, fourth = powers.others(2, support), powers.others(4, support)  # (N,)
+    outer = torch.cat([square[:, None], torch.ones_like(support)], -1)  # of w: w sum a^2
+    within = law.covariance * outer[..., None] * outer[:, None]
+    within[:, 0, 0] += law.constant * square + law.square[..., 0] * fourth
+    mean = (outer * law.mean).flatten()
+    between = torch.block_diag(*(within / mu[:, None, None])) - mean[:, None] * mean
+    rate = torch.block_diag(*(torch.ones(3, 3, dtype=mu.dtype) / mu[:, None, None]))
+    expected = between + rate * mean[:, None] * mean  # (N (1 + Q), N (1 + Q))
+
+    useless = columns.clone()
+    useless.scatter_(-1, task.positions.mT, 0.0)
+    drawn = []
+    for _, gradient in gradients(task, value, columns):
+        gradient = gradient - gradient.mean(-1, keepdim=True)  # (REPLICATES, N, T)
+        entries = gradient.gather(-1, task.positions.mT.expand(REPLICATES, -1, -1))
+        drawn.append(
+            torch.cat([(gradient * useless).sum(-1, keepdim=True), entries], -1).flatten(1)
+        )
+    samples = BATCH**0.5 * torch.cat(drawn)
+    samples = samples - samples.mean(0)
+    products = samples[:, :, None] * samples[:, None]
+    estimate, error = products.mean(0), products.std(0) / len(samples) ** 0.5
+    sizes = expected.diagonal().sqrt()
+    slack = 5 * error + 0.01 * sizes[:, None] * sizes
+    assert ((estimate - expected).abs() <= slack).all(), (estimate - expected) / slack
+    apart = expected - torch.diag(expected.diagonal())
+    assert (apart.abs() > slack).any()  # independent coordinates would not do
+
+
+def test_what_scales_attention_scales_the_value_matrix(make_iterate):
+    uniform = torch.full((4,), 0.25, dtype=torch.float64)
+    task = Task.sample(4, LENGTH, 2, 1, sampler="balanced", stationary=uniform)
+    value, columns = (part[0] for part in make_iterate(Task.stack([task]), size=0.5))
+    deviation, mu = value - task.stationary[:, None], task.stationary
+    support = columns.gather(-1, task.positions.mT)
+    powers = AttentionMoments.of(task, columns)
+    law = attention_covariance(task, ValueMoments.of(task, value), powers, support)
+    drawn = []
+    for value_gradient, gradient in gradients(task, value, columns):
+        left = (deviation * value_gradient * mu).sum((-2, -1))
+        right = (columns * gradient * mu[:, None]).sum((-2, -1))
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-4)
+        drawn.append(right)
+    samples = BATCH**0.5 * torch.cat(drawn)
+    variance, error = samples.var(), samples.square().std() / len(samples) ** 0.5
+    assert error < 0.02 * variance
+    assert abs(law.along(task, powers, support) - variance) < SIGMAS * error
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_trajectory_is_descent_on_the_population_loss(make_task, scaled):
     task = make_task(4, 30, weights="drawn")
     rates = [0.1] * 40 + [0.05] * 20
-    path = trajectory(task, rates)
+    path = trajectory(task, rates, scaled=scaled)
+    energies = [energy[:, None, None] if scaled else 1.0
+                for energy in (task.attention_energy, task.transition_energy)]  # fmt: skip
     trivial = task.stationary[..., None].expand_as(task.transition)
     value, columns = trivial.clone(), torch.full_like(pattern(task), 1 / 30)
     for step, rate in enumerate(rates):
         statistics = AttentionStatistics.of(task, columns)
         measured = torch.stack([value_signal(task, value), attention_signal(task, statistics)])
         torch.testing.assert_close(path[step], measured)
-        value_rate = (rate / task.attention_energy)[:, None, None]
-        attention_rate = (rate / task.transition_energy)[:, None, None]
+        value_rate, attention_rate = (rate / energy for energy in energies)
         raw = expected_attention_gradient(ValueMoments.of(task, value), columns, pattern(task))
         value = value - value_rate * expected_value_gradient(task, value, statistics)
         columns = project_columns(columns - attention_rate * raw)
@@ -184,7 +250,14 @@ def test_trajectory_is_descent_on_the_population_loss(make_task):
     torch.testing.assert_close(path[-1, 0], measured["value_signal"])
     assert measured["value_error"].max() < 1e-12  # the plane of the signals is invariant
     assert path.shape == (61, 2, 2)
-    assert (path[-1] > 0.5).all()
+    assert (path[-1] > (0.5 if scaled else 0)).all()
+
+
+def test_trajectory_goes_on_from_the_signals_of_each_replicate(make_task):
+    task = make_task(4, 30)
+    path = trajectory(task, [0.1] * 10 + [0.05] * 5)  # (16, 2, R)
+    assert (path[10, 0] != path[10, 1]).all()
+    torch.testing.assert_close(trajectory(task, [0.05] * 5, path[10]), path[10:])
 
 
 def test_training_with_large_batches_follows_the_trajectory(make_task, make_stream):

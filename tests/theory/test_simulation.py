@@ -10,7 +10,7 @@ import torch
 from scb import Task
 from scb.data.philox import CONTEXT, philox4x32
 from scb.data.stream import Stream
-from scb.kernels.cpu import BLOCKS
+from scb.kernels.draws import BLOCKS
 from scb.kernels.reference import soft_threshold
 from scb.kernels.simulation import draw_normals
 from scb.learning.algorithm import normalise, refit_value, sparsify, switch_threshold, train
@@ -20,6 +20,7 @@ from scb.learning.optimizers import preconditioned
 from scb.theory.population import (
     AttentionMoments,
     ValueMoments,
+    attention_covariance,
     attention_noise,
     boost_signal_to_noise,
     common_noise,
@@ -69,12 +70,12 @@ def test_particles_for_all_coordinates_are_the_dense_columns(make_task, make_ite
     for name, statistic in vars(AttentionStatistics.of(task, columns)).items():
         torch.testing.assert_close(getattr(particles.statistics(task), name), statistic, msg=name)
 
-    value, statistics = normalise(task, columns)
-    rounded = particles.round().statistics(task)
+    value, statistics = normalise(task, columns, 0.25)
+    rounded = particles.round(0.25).statistics(task)
     torch.testing.assert_close(refit_value(task, rounded), value)
     torch.testing.assert_close(rounded.square, statistics.square)
 
-    empty = split(task, torch.full_like(columns, 1 / 15)).round()  # nothing is large enough
+    empty = split(task, torch.full_like(columns, 1 / 15)).round(0.25)  # nothing is large enough
     torch.testing.assert_close(empty.particles, torch.full_like(empty.particles, 1 / 15))
 
 
@@ -115,43 +116,71 @@ def readable_step(simulation, rate, penalty, draws):
     """V and A after a step, dense and by the closed forms as they stand; G = 1."""
     task, batch = simulation.task, simulation._batch_size
     value, columns = simulation.value[0], simulation.columns.map(lambda entries: entries[0])
-    value_draw, particle_draw, target, mean, common, support_draw = draws
-    useless, count = task.length - task.sparsity, columns.particles.shape[-1]
+    value_draw, particle_draw, target, mean_draw, common, count, joint_draw = draws
+    mu, trivial = task.stationary, task.stationary.square().sum(-1)[:, None]
+    root, tilt = mu.sqrt(), 1 - mu / trivial
+    useless, particles = task.length - task.sparsity, columns.particles.shape[-1]
     centred = particle_draw - particle_draw.mean(-1, keepdim=True)
-    spread = math.sqrt((1 - 1 / useless) / (1 - 1 / count))
-    particle_draw = spread * centred + mean[..., None] / useless**0.5
+    spread = math.sqrt((1 - 1 / useless) / (1 - 1 / particles))
+    mean_draw = mean_draw[..., None] / useless**0.5
     moments, powers = ValueMoments.of(task, value), columns.moments(task)
     shared = (common_noise(task, moments, powers).sqrt() * common)[..., None]
     eta = (rate / task.transition_energy)[:, None, None]
 
-    def stepped(entries, weights, draw):
-        noise = attention_noise(task, moments, powers, entries, weights).sqrt() * draw + shared
+    law = attention_covariance(task, moments, powers, columns.support)
+    joint = (torch.linalg.cholesky(law.covariance) @ joint_draw[..., None]).squeeze(-1)
+    counts = count / root - (root * count).sum(-1, keepdim=True)
+    joint = joint / root[..., None] + law.mean * counts[..., None]  # (R, N, 1 + Q)
+    scale, support_noise = joint[..., :1], joint[..., 1:]
+    deviation = (law.constant[..., None] + law.square[..., None] * columns.particles**2).sqrt()
+    deviation = deviation / root[..., None]
+    own = deviation * (spread * centred + mean_draw)
+
+    def stepped(entries, weights, noise):
         mean = expected_attention_gradient(moments, entries, weights)
-        return soft_threshold(entries - eta * (mean + noise / batch**0.5), penalty)
+        return soft_threshold(entries - eta * (mean + (noise + shared) / batch**0.5), penalty)
 
     after = ParticleColumns(
-        stepped(columns.support, task.weights.mT, support_draw),
-        stepped(columns.particles, 0.0, particle_draw),
+        stepped(columns.support, task.weights.mT, support_noise),
+        stepped(columns.particles, 0.0, scale * columns.particles + own),
         task.length,
     ).project()
 
-    mu, trivial = task.stationary, task.stationary.square().sum(-1)[:, None]
-    root, tilt = mu.sqrt(), 1 - mu / trivial
+    many = columns.multiplicity
+    along = (
+        (columns.support * support_noise).sum(-1)
+        + scale[..., 0] * many * columns.particles.square().sum(-1)
+        + many**0.5 * (columns.particles * deviation * centred).sum(-1)
+        + many * (columns.particles * deviation * mean_draw).sum(-1)
+    )
+    along = (mu * along).sum(-1)[:, None, None]  # of <A, G_A>_mu
 
     def residuals(normal):
         return (torch.diag_embed(mu) - mu[..., None] * mu[:, None]) @ (normal / root[..., None])
 
-    across = torch.eye(task.states) - root[..., None] * root[:, None]
-    square = (mu * powers.square).sum(-1)[:, None, None]
-    noise = square.sqrt() * residuals(value_draw) @ across
-    noise = noise + residuals(target[..., None]) * (tilt * root)[:, None]
-    total = (1 - trivial[:, 0]) * (
-        square[:, 0, 0] * (task.states - 1) + (mu * tilt.square()).sum(-1)
+    own_directions = torch.eye(task.states) - root[..., None] * root[:, None]
+    image = (value - mu[..., None]) * root[:, None]  # (V - mu 1^T) D^1/2
+    energy = image.square().sum((-2, -1), keepdim=True)
+    noise = residuals(value_draw) @ own_directions
+    noise = noise - image * (noise * image).sum((-2, -1), keepdim=True) / energy
+    # E|noise|^2 is that of all directions less that of one
+    scatter = (moments.scatter / moments.energy)[:, None, None]
+    total = (1 - trivial[..., None]) * (task.states - 1) - scatter
+    square, overlap = (
+        (mu * part).sum(-1)[:, None, None] for part in (powers.square, powers.overlap)
     )
-    noise = noise * (value_noise(task, moments, powers) / batch / total).sqrt()[:, None, None]
+    residual = (
+        1 - trivial[..., None] + square * energy - 2 * overlap * moments.overlap[:, None, None]
+    )
+    fixed = residual * (mu * tilt.square()).sum(-1)[:, None, None]
+    tied = law.along(task, powers, columns.support)[:, None, None] / energy
+    variance = value_noise(task, moments, powers)[:, None, None]
+    noise = noise * ((variance - fixed - tied) / total).sqrt() + image * along / energy
+    fixed_size = (residual / (1 - trivial[..., None])).sqrt()
+    noise = noise + fixed_size * residuals(target[..., None]) * (tilt * root)[:, None]
     gradient = expected_value_gradient(task, value, columns.statistics(task))
-    step = (rate / task.attention_energy)[:, None, None] * (gradient + noise / root[:, None])
-    return value - step, after
+    step = (rate / task.attention_energy)[:, None, None]
+    return value - step * (gradient + noise / batch**0.5 / root[:, None]), after
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.02])
@@ -168,8 +197,8 @@ def test_a_compiled_step_is_the_readable_one(make_task, make_iterate, penalty):
     draws = (
         simulation._value_draws.clone(),
         simulation._particle_draws.clone(),
-        *small[:, :3].clone().unbind(1),
-        small[:, 3:].mT.clone(),
+        *small[:, :4].clone().unbind(1),
+        small[:, 4:].mT.clone(),
     )
     expected_value, expected = readable_step(simulation, 0.05, penalty, draws)
     simulation._draw = lambda: None  # the draws stay
@@ -370,6 +399,37 @@ def test_agrees_with_training_from_planted_signals():
     assert_same_law(real, ours, slack=0.05)
     proximal, sgd = real["attention_error"].square().mean(-1)
     assert sgd > 1.5 * proximal
+
+
+@pytest.mark.parametrize("particles", [98, 24])
+def test_signals_spread_as_in_training(particles):
+    # Along the valley (c V, A / c) nothing holds an iterate: its spread is that of noise, which
+    # is three times as large where V and A are drawn apart. The ratio's standard error is 0.05.
+    task, batch, steps, rate, signal = Task.sample(3, 100, 2, 5), 64, 150, 0.05, 0.5
+    many = repeated(task, 400)
+    simulation = Simulation(many, [*range(400)], batch, particles, start=signal)
+    model = LinearTransformer(
+        simulation.value[0].float(),
+        (signal * many.attention.mT + (1 - signal) / task.length).float(),
+    )
+    for _ in range(steps):
+        simulation.step(rate)
+    train(
+        model, preconditioned(many, model, rate), Stream(many, [*range(400)]), range(steps), batch
+    )
+    trained = AttentionStatistics.of(many, model.columns.detach())
+    real = measure(many, model.value.detach(), trained)
+    after = simulation.columns.map(lambda entries: entries[0])
+    ours = measure(many, simulation.value[0], after.statistics(many))
+    for name in ("value_signal", "attention_signal"):
+        assert real[name].std() > 0.05  # there is something to spread
+        assert 0.85 < ours[name].std() / real[name].std() < 1.15, name
+    if particles == 98:
+        real = measure(many, *normalise(many, model.columns.detach(), 0.25))["attention_distance"]
+        ours = measure(many, *after.normalise(many, 0.25))["attention_distance"]
+        uniform = (many.attention_energy).sqrt()
+        assert ((real > 0.1) & (real < uniform)).double().mean() > 0.5  # neither rounded nor lost
+        assert 0.95 < ours.mean() / real.mean() < 1.05
 
 
 def test_few_particles_stand_for_many():

@@ -5,7 +5,15 @@ import os
 import shutil
 
 import pytest
-from project import GATHERING, Project, commit, copy_tree, planned_jobs
+from project import GATHERING, SHORT, Project, commit, copy_tree, planned_jobs
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+def pytest_collection_modifyitems(items):
+    """What needs more than a run of `all` is slow."""
+    for item in items:
+        if {"whole", "universes"} & {*item.fixturenames}:
+            item.add_marker(pytest.mark.slow)
 
 
 def once(tmp_path_factory, name, make):
@@ -40,14 +48,26 @@ def smoke(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole(smoke, tmp_path_factory):
-    """The project after a run of all targets; not to be changed."""
+    """The project after a run of all targets but the multiverse; not to be changed."""
 
     def make(root):
         shutil.copytree(smoke.root, root)
-        run = Project(root).snakemake(*GATHERING)
+        run = Project(root).snakemake(*SHORT)
         assert run.returncode == 0, run.stdout
 
     return once(tmp_path_factory, "whole", make)
+
+
+@pytest.fixture(scope="session")
+def universes(smoke, tmp_path_factory):
+    """The project after a run of the multiverse too; not to be changed."""
+
+    def make(root):
+        shutil.copytree(smoke.root, root)
+        run = Project(root).snakemake("multiverse")
+        assert run.returncode == 0, run.stdout
+
+    return once(tmp_path_factory, "universes", make)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,9 @@ TRACKED = [
     *("profiles", "scb", "workflow"),
 ]
 SMOKE = "smoke.yaml"
-GATHERING = ("all", "extensions", "rebased")
+GATHERING = ("all", "extensions", "multiverse", "rebased")
+SHORT = tuple(target for target in GATHERING if target != "multiverse")
+"""Those that take little enough time for every test."""
 BASES = ("experiment", "training")
 """Rules that others inherit."""
 
@@ -38,10 +40,6 @@ def _table_of_figures() -> dict[str, str]:
     }
 
 
-FIGURES = _table_of_figures()
-"""Each figure with its target rule."""
-
-
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Settings with others put over them, as Snakemake does."""
     merged = copy.deepcopy(base)
@@ -51,10 +49,22 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def small(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the smoke run. A section of training that they lack is as small as figure 1's."""
+    settings: dict[str, Any] = yaml.safe_load((Path(__file__).parent / SMOKE).read_text())
+    training = settings["training"]
+    settings["training"] = dict.fromkeys(config["training"], training["convergence"]) | training
+    return settings
+
+
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
-SMALL = yaml.safe_load((Path(__file__).parent / SMOKE).read_text())
+SMALL = small(CONFIG)
 SETTINGS = Settings.model_validate(merge(CONFIG, SMALL))
 """Of the smoke run."""
+
+FIGURES = _table_of_figures()
+FIGURES |= {name: "all" for name, drawn in SETTINGS.draw if drawn is not None}
+"""Each figure with its target rule, those at their best too."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,11 @@ class Project:
 
     root: Path
 
+    def shrink(self) -> None:
+        """Write the settings of a smoke run of what the copy's config.yaml trains."""
+        config = yaml.safe_load((self.root / "config.yaml").read_text())
+        (self.root / SMOKE).write_text(yaml.safe_dump(small(config), sort_keys=False))
+
     def start(
         self,
         *arguments: str,
@@ -170,8 +185,9 @@ def copy_tree(root: Path) -> Project:
             shutil.copytree(source, root / name)
         else:
             shutil.copy2(source, root / name)
-    shutil.copy2(Path(__file__).parent / SMOKE, root)
-    return Project(root)
+    project = Project(root)
+    project.shrink()
+    return project
 
 
 def commit(project: Project) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.image import imread
-from project import ROOT, SMOKE, Project, commit, copy_tree
+from project import ROOT, SETTINGS, Project, commit, copy_tree
 
 from scb import Task, cli
 from scb.learning import states
@@ -40,6 +40,9 @@ def apply(project: Project, example: str) -> list[str]:
     for name, language, text in BLOCK.findall(TEXTS[example]):
         path = project.root / name
         files.append(name)
+        if not path.parent.exists():  # a copy without documents
+            assert name.startswith("docs/"), name
+            continue
         if language != "diff":
             assert not path.exists(), name
             path.write_text(text)
@@ -54,6 +57,8 @@ def apply(project: Project, example: str) -> list[str]:
             assert content.count(old) == 1, (name, old)
             content = content.replace(old, new)
         path.write_text(content[1:])
+    if "config.yaml" in files:
+        project.shrink()
     return files
 
 
@@ -85,12 +90,12 @@ def run(project: Project, *command: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def make(project: Project, example: str, *settings: str) -> set[str]:
+def make(project: Project, example: str) -> set[str]:
     """Run the example's command on the smoke settings; returns the jobs that it took."""
-    (command,) = re.findall(r"`snakemake --cores 2 (figures/[^`]*)`", TEXTS[example])
-    words = shlex.split(f"smoke/{command}")
-    jobs = project.plan(*words, settings=(SMOKE, *settings))
-    made = project.snakemake(*words, settings=(SMOKE, *settings))
+    (command,) = re.findall(r"`snakemake --cores 2 ((?:try/)?figures/[^`]*)`", TEXTS[example])
+    words = shlex.split(command if command.startswith("try/") else f"smoke/{command}")
+    jobs = project.plan(*words)
+    made = project.snakemake(*words)
     assert made.returncode == 0, made.stdout
     return jobs
 
@@ -105,9 +110,12 @@ def test_every_block_belongs_to_a_file():
 def test_commands_run_as_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     quick = ["--length", "50", "--replicates", "2", "--steps", "2", "--boost-steps", "1"]
+    assert cli.main(["train", "--seed", "1", "--output", "results/other", *quick]) == 0
     for command in re.findall(r"^python -m scb (.*)$", PAGE, re.MULTILINE):
-        assert cli.main([*command.split(), *quick]) == 0
+        trains = command.startswith("train ")
+        assert cli.main([*command.split(), *(quick if trains else [])]) == 0
     assert "results/mine/curves.parquet" in capsys.readouterr().out
+    assert Path("mine_and_other.pdf").exists()
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -148,21 +156,18 @@ def test_rates_of_a_setting_come_from_the_closed_forms(fresh):
 def test_a_setting_in_a_figure(done):
     rows = imread(done.root / "smoke/figures/fig5_vocabulary.png").shape[0]
     apply(done, "A setting in a figure")
-    small = {"length": 40, "batch": 16, "steps": 20, "boost": {"steps": 10}}
-    settings = yaml.safe_dump({"training": {"vocabulary_5": small}})
-    (done.root / "small.yaml").write_text(settings)
-    jobs = make(done, "A setting in a figure", "small.yaml")
+    jobs = make(done, "A setting in a figure")
     new = {f"{rule} of vocabulary_5" for rule in ("tasks", "boost", "optimizers")}
     assert jobs == new | {"draw_fig5_vocabulary"}
     assert imread(done.root / "smoke/figures/fig5_vocabulary.png").shape[0] > 1.2 * rows
 
 
 @pytest.mark.slow
-def test_an_optimiser(done):
+def test_an_optimizer(done):
     folder = done.root / "smoke/results/convergence"
     before = tables.read(folder / "optimizers.parquet", CURVES)
-    apply(done, "An optimiser")
-    jobs = make(done, "An optimiser")
+    apply(done, "An optimizer")
+    jobs = make(done, "An optimizer")
     assert {"draw_fig1_convergence", "optimizers of convergence"} <= jobs
     after = tables.read(folder / "optimizers.parquet", CURVES)
     assert set(after["optimizer"]) == {*before["optimizer"], "sign"}
@@ -200,7 +205,13 @@ def test_a_metric(done):
     boost = tables.read(folder / "boost.parquet", CURVES)
     length = tables.setting(folder / "boost.parquet")["length"]
     np.testing.assert_allclose(boost.loc[boost["step"] == 0, new], length, rtol=1e-5)
-    assert (after["attention_spread"] < length).all()
+    # Of columns that sum to 1 the uniform one spreads most. Raw steps do not keep that sum; the
+    # normalised solution always has it.
+    optimizers = SETTINGS.training["convergence"].optimizers
+    kept = {name for name, spec in optimizers.items() if spec.kind != "raw"}
+    assert {"proximal", "sgd"} <= kept
+    assert (after.loc[after["optimizer"].isin(kept), "attention_spread"] < length).all()
+    assert (after["normalised_attention_spread"] <= length * (1 + 1e-5)).all()
 
 
 @pytest.mark.slow
@@ -208,7 +219,7 @@ def test_a_sampler_of_tasks(done):
     apply(done, "A sampler of tasks")
     jobs = make(done, "A sampler of tasks")
     assert {f"{rule} of convergence" for rule in ("tasks", "boost", "optimizers")} < jobs
-    task = Task.load(done.root / "smoke/results/convergence/tasks.parquet")
+    task = Task.load(done.root / "try/results/convergence/tasks.parquet")
     np.testing.assert_allclose(task.transition.sum(-1), 1)
     np.testing.assert_array_equal(task.stationary, 1 / task.states)
 
@@ -223,6 +234,8 @@ def test_nothing_turns_red(tmp_path):
     run(project, "ruff", "format", "--check")
     run(project, "mypy")
     fast = "not slow and not slurm and not gpu"
-    own = f"--ignore=tests/workflow/{Path(__file__).name}"  # the examples are applied already
+    # The examples are applied already; kills and random settings take long, and take no notice.
+    names = Path(__file__).name, "test_faults.py", "test_fuzz.py"
+    others = [f"--ignore=tests/workflow/{name}" for name in names]
     workers = "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"
-    run(project, "pytest", "-q", *workers, "-m", fast, own, f"--basetemp={tmp_path / 'pytest'}")
+    run(project, "pytest", "-q", *workers, "-m", fast, *others, f"--basetemp={tmp_path / 'pytest'}")

@@ -5,14 +5,20 @@ import re
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from project import SETTINGS, SMOKE
 from test_report import REPORTER, Page
 
-from workflow.conditions import sweeps, variants
+from scb.analysis.readings import READINGS, readings
+from scb.analysis.tables import MULTIVERSE
+from scb.store import tables
+from workflow.conditions import sweeps
 
 STAGE1 = {"stage1", "stage1_fit", "draw_stage1_samples"}
+ODDS = {"stage1_odds", "draw_stage1_samples"}
 REGULARIZATION = {"sweep", "windows", "draw_regularization"}
-SENSITIVITY = {"sensitivity", "sensitivity_table"}
+UNIVERSES = {"universes", "judge_universes", "best"}
+PHASES = {"phases", "draw_phase_diagram"}
 
 
 def test_the_replication_does_not_run_them(smoke):
@@ -28,37 +34,64 @@ def test_extensions_are_made(whole):
     assert {path.stem for path in (results / "regularization").glob("*.parquet")} == {
         *sweeps(SETTINGS), "ends", "windows", "exponents"
     }  # fmt: skip
-    made = {path.name for path in (results / "sensitivity").iterdir() if path.suffix != ".json"}
-    assert made == {*variants(SETTINGS), "tasks.parquet"}
     lengths = {
         kind: getattr(SETTINGS.stage1_samples, kind).lengths for kind in ("uniform", "drawn")
     }
     assert {path.stem for path in (results / "stage1_samples").glob("*.parquet")} == {
         *(f"{kind}_{length}" for kind in lengths for length in lengths[kind]),
+        *(f"odds_{states}" for states in SETTINGS.stage1_samples.odds.states),
         "probabilities", "batches", "exponents",
     }  # fmt: skip
-    table = (results / "sensitivity.md").read_text()
-    rows = [line for line in table.splitlines() if " of 2 |" in line]
-    assert len(rows) == 1 + len(variants(SETTINGS))
-    assert all(line.count("reproduced") == 5 for line in rows)  # C1 to C5
+
+
+def test_the_multiverse_is_made(universes):
+    results, figures = universes.root / "smoke/results", universes.root / "smoke/figures"
+    for name in ("multiverse", "phase_diagram"):
+        assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
+    table = tables.read(results / "multiverse.parquet", MULTIVERSE)
+    names = [dimension.name for dimension in READINGS]
+    assert table[names].to_dict("records") == list(readings())
+    best = yaml.safe_load((results / "best.yaml").read_text())
+    assert best["seed"] == SETTINGS.multiverse.seed
+    candidates = SETTINGS.multiverse.candidates
+    for kind in (candidates.training, candidates.simulation, candidates.attention):
+        assert best.keys() > kind.keys()
+        assert all(best[section]["values"] for section in kind)
 
 
 def test_second_run_does_nothing(whole):
     assert whole.plan("extensions") == set()
 
 
+def test_second_multiverse_does_nothing(universes):
+    assert universes.plan("multiverse") == set()
+
+
 @pytest.mark.parametrize(
     ("change", "jobs"),
     [
         ("stage1_samples: {rate: 0.25}", STAGE1),
+        ("stage1_samples: {odds: {growth: 3}}", ODDS),
         ("regularization: {most: 2.0e-3}", REGULARIZATION),
-        ("sensitivity: {switch_signal: 0.2}", SENSITIVITY),
     ],
 )
 def test_setting_reruns_its_sweep_alone(whole, tmp_path, change, jobs):
     (tmp_path / "change.yaml").write_text(change)
     planned = whole.plan("extensions", settings=(SMOKE, str(tmp_path / "change.yaml")))
     assert planned - {"extensions"} == jobs
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ("multiverse: {switch_signal: 0.3}", UNIVERSES | {"draw_multiverse"}),
+        ("multiverse: {most: 2.0e-3}", {*UNIVERSES, *PHASES} - {"judge_universes"}),
+    ],
+)
+def test_setting_reruns_its_universes_alone(universes, tmp_path, change, jobs):
+    (tmp_path / "change.yaml").write_text(change)
+    planned = universes.plan("multiverse", settings=(SMOKE, str(tmp_path / "change.yaml")))
+    assert planned - {"multiverse"} == jobs
 
 
 def page_of(project, path, *targets):
@@ -86,9 +119,8 @@ def captions_of(project, html, page, names):
 def test_page_has_their_figures_and_captions(whole, tmp_path):
     html, page = page_of(whole, tmp_path / "report.zip", "extensions")
     captions = captions_of(whole, html, page, ["stage1_samples", "regularization"])
-    assert "at eta = 0.3 and 0.4" in captions["stage1_samples"]
+    assert "at η = 0.3 and 0.4" in captions["stage1_samples"]
     assert "the first 2 replicates" in captions["regularization"]
-    assert "<h3>Sensitivity</h3>" in html
 
 
 def test_report_has_their_figures(whole, tmp_path):

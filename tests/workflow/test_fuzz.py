@@ -16,7 +16,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, event, given, note, seed, settings
 from hypothesis import strategies as st
 from project import CONFIG as FULL
-from project import GATHERING, SMALL, copy_tree, merge
+from project import GATHERING, SHORT, SMALL, copy_tree, merge
 
 from scb.data.samplers import SAMPLERS, WEIGHTS
 from scb.faults import dotted
@@ -161,8 +161,8 @@ def mutations(draw, part):
 
 
 @pytest.fixture(scope="module")
-def place(whole, tmp_path_factory):
-    """A copy of the finished run and a server that runs jobs in it."""
+def place(tmp_path_factory):
+    """A folder for copies of a finished run and a server that runs jobs in it."""
     project = copy_tree(tmp_path_factory.mktemp("fuzz"))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     server = subprocess.Popen(
@@ -212,15 +212,15 @@ def names_one_of(touched, fault, project):
     return any(dotted(key) in fault for key in keys)
 
 
-def tried(place, whole, config, touched):
+def tried(place, finished, targets, config, touched):
     project, server = place
     for name in ("smoke", ".snakemake"):
         shutil.rmtree(project.root / name, ignore_errors=True)
-        shutil.copytree(whole.root / name, project.root / name)
+        shutil.copytree(finished.root / name, project.root / name)
     (project.root / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
     before, top = set(project.root.rglob("*")), {path.name for path in project.root.iterdir()}
 
-    run = project.snakemake(*GATHERING, "--dry-run", "--printshellcmds", settings=())
+    run = project.snakemake(*targets, "--dry-run", "--printshellcmds", settings=())
     assert "Traceback" not in run.stdout, run.stdout
     if run.returncode != 0:
         lines = [line for line in run.stdout.splitlines() if line.startswith("Bad setting: ")]
@@ -249,7 +249,12 @@ def tried(place, whole, config, touched):
 @pytest.mark.parametrize(
     "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))]
 )
-def test_nonsense_runs_or_is_refused(place, whole, part):
+@pytest.mark.hostile("random settings", EXAMPLES)
+def test_nonsense_runs_or_is_refused(place, request, part):
+    # The first is of `all` alone, whose run other tests share.
+    finished, targets = ("whole", SHORT) if part else ("smoke", ("all",))
+    finished = request.getfixturevalue(finished)
+
     @seed(part)
     @settings(
         max_examples=EXAMPLES,
@@ -263,7 +268,7 @@ def test_nonsense_runs_or_is_refused(place, whole, part):
         config, touched = mutation
         changes = {".".join(map(str, path)): _now(config, path) for path in touched}
         note(f"changed: {changes}")
-        outcome = tried(place, whole, config, touched)
+        outcome = tried(place, finished, targets, config, touched)
         print(outcome, changes, flush=True)
         event(outcome)
 

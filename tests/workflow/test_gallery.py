@@ -2,64 +2,87 @@
 
 import shutil
 
-import pandas as pd
 import pytest
 from project import CONFIG, FIGURES, ROOT
 
-from scb.claims.markdown import BEGIN, END, extract, render, table
-from scb.claims.tables import CLAIMS
-from scb.claims.verdict import Claim, Part, Rule, judge, median
+from scb.analysis.tables import MULTIVERSE
+from scb.claims.markdown import note_of, render, table
+from scb.claims.operating import ERROR, POWER, operating
+from scb.claims.samples import Median
+from scb.claims.tables import CLAIMS, JUDGED, PRINTED, STATISTICS, summarise, tabulate
+from scb.claims.verdict import Bar, Claim, Part, judge
 from scb.settings import Settings
 from scb.store import tables
-from workflow.gallery import JUDGED, faults, refresh, shown
+from workflow import gallery as showing
+from workflow.gallery import FILLED, TUNED, TUNING, faults, refresh, replicates, shown
+from workflow.published import UNIVERSES
 from workflow.settings import digests
+from workflow.summary import SENTENCES
+
+SETTINGS = Settings.model_validate(CONFIG)
+BEGIN, END = FILLED[0].marks
+RESULTS = FILLED[0].document
+
+
+def write(results, name, claim, digest=""):
+    """Both tables of one claim."""
+    judged = {PRINTED: judge([claim])}
+    stored = {"digest": digest, "fixed": None}
+    tables.write(summarise(judged, {}), results / f"{name}.parquet", CLAIMS, stored)
+    tables.write(tabulate(judged), results / f"{JUDGED[name]}.parquet", STATISTICS, stored)
+
+
+def claim_of(name, sentence, figure):
+    part = Part("x", Bar(0, "above"), Median([1]), section="convergence")
+    return Claim(name, sentence, figure, (part,))
 
 
 @pytest.fixture
 def root(tmp_path):
     """A repository with results of one claim and one figure."""
-    claim = Claim("C1", "All is one.", "fig1_convergence", [Part("x", Rule(above=0), median([1]))])
-    tables.write(judge([claim]), tmp_path / "results/claims.parquet", CLAIMS, {})
+    write(tmp_path / "results", "claims", claim_of("C1", "All is one.", "fig1_convergence"))
     (tmp_path / "results/claims.provenance.json").write_text("{}")
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/fig1_convergence.png").write_bytes(b"ink")
-    (tmp_path / "README.md").write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    (tmp_path / RESULTS).parent.mkdir()
+    (tmp_path / RESULTS).write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
     return tmp_path
 
 
-def test_gallery_and_readme_show_the_claims(root):
+def test_gallery_and_results_show_the_claims(root):
     for _ in range(2):  # the second time changes nothing
         refresh(root, root / "results", root / "figures")
-        gallery, readme = root / "docs/gallery", (root / "README.md").read_text()
+        gallery = root / "docs/gallery"
         claims = tables.read(gallery / "claims.parquet", CLAIMS)
-        assert isinstance(claims, pd.DataFrame)
-        assert extract(readme) == table(claims, "docs/gallery")
-        assert readme.startswith("Before.\n\n<!--")
-        assert readme.endswith("-->\n\nAfter.\n")
-        assert (gallery / "claims.md").read_text() == render(claims, ".")
+        verdicts = table(claims, "gallery")
+        assert "| [figure 1](gallery/fig1_convergence.png) |" in verdicts
+        assert (root / RESULTS).read_text() == (
+            f"Before.\n\n{BEGIN}\n{verdicts}\n{END}\n\nAfter.\n"
+        )
+        statistics = tables.read(gallery / "statistics.parquet", STATISTICS)
+        assert (gallery / "claims.md").read_text() == render(claims, statistics, ".", note_of(None))
         assert (gallery / "claims.provenance.json").read_text() == "{}"
         assert (gallery / "fig1_convergence.png").read_bytes() == b"ink"
 
 
 def test_what_was_not_made_again_stays(root, monkeypatch):
-    claim = Claim("K1", "Two is more.", "rebased", [Part("x", Rule(above=0), median([1]))])
-    rebased = root / "results/rebased_claims.parquet"
-    tables.write(judge([claim]), rebased, CLAIMS, {})
+    write(root / "results", "rebased_claims", claim_of("K1", "Two is more.", "rebased"))
     refresh(root, root / "results", root / "figures")
-    rebased.unlink()
-    monkeypatch.setitem(JUDGED, "rebased_claims", "Judged otherwise.")
+    (root / "results/rebased_claims.parquet").unlink()
+    monkeypatch.setattr(showing, "REBASED_NOTE", "Judged otherwise.")
     refresh(root, root / "results", root / "figures")
     assert "\n\nJudged otherwise.\n\n" in (root / "docs/gallery/rebased_claims.md").read_text()
-    verdicts = extract((root / "README.md").read_text())
-    assert verdicts == table(shown(root / "docs/gallery"), "docs/gallery")
-    assert verdicts.index("| C1 |") < verdicts.index("| K1 |")
+    assert shown(root).index("| C1 |") < shown(root).index("| K1 |")
+    assert f"{BEGIN}\n{shown(root)}\n{END}" in (root / RESULTS).read_text()
 
 
-def test_readme_without_its_markers_is_left_alone(root):
-    (root / "README.md").write_text("Nothing here.\n")
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}\n{BEGIN}", 2 * f"{BEGIN}\n{END}\n"])
+def test_document_without_its_marks_is_left_alone(root, text):
+    (root / RESULTS).write_text(text)
     with pytest.raises(ValueError, match="once each"):
         refresh(root, root / "results", root / "figures")
-    assert not (root / "docs").exists()
+    assert (root / RESULTS).read_text() == text
+    assert not (root / "docs/gallery").exists()
 
 
 @pytest.fixture
@@ -72,9 +95,7 @@ def current(root):
         (root / f"figures/{figure}.png").write_bytes(b"ink")
     wanted = digests(Settings.model_validate(CONFIG))
     for name in JUDGED:
-        claim = Claim("C1", "All is one.", "transfer", [Part("x", Rule(above=0), median([1]))])
-        path = root / f"results/{name}.parquet"
-        tables.write(judge([claim]), path, CLAIMS, {"digest": wanted[name]})
+        write(root / "results", name, claim_of("C1", "All is one.", "transfer"), wanted[name])
     refresh(root, root / "results", root / "figures")
     assert list(faults(root)) == []
     return root
@@ -89,8 +110,10 @@ def test_figures_that_are_missing_or_of_none_are_told(current):
 
 
 def test_claims_of_other_settings_are_told(current):
-    config = (current / "config.yaml").read_text()
-    (current / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))
+    before = (current / "config.yaml").read_text()
+    after = before.replace(f"\nseed: {SETTINGS.seed}\n", "\nseed: 1\n")
+    assert after != before
+    (current / "config.yaml").write_text(after)
     assert list(faults(current)) == [
         f"docs/gallery/{name}.parquet was judged at other settings" for name in JUDGED
     ]
@@ -99,9 +122,81 @@ def test_claims_of_other_settings_are_told(current):
 def test_text_that_is_not_of_its_table_is_told(current):
     with (current / "docs/gallery/claims.md").open("a") as document:
         document.write("And more.\n")
-    readme = current / "README.md"
-    readme.write_text(readme.read_text().replace("All is one.", "All is two."))
+    results = current / RESULTS
+    results.write_text(results.read_text().replace("All is one.", "All is two."))
     assert list(faults(current)) == [
         "docs/gallery/claims.md is not what claims.parquet says",
-        "README.md does not have the verdicts of the gallery",
+        "docs/results.md is not what docs/gallery/claims.parquet says (claims)",
     ]
+    results.write_text("Nothing here.\n")
+    assert list(faults(current))[1:] == [
+        f"docs/results.md needs {BEGIN} and {END}, once each",
+    ]
+
+
+@pytest.fixture
+def answered(current):
+    """The same, with a README whose one sentence is filled."""
+    (current / UNIVERSES).parent.mkdir()
+    few = tables.read(ROOT / UNIVERSES, MULTIVERSE).head(8)
+    tables.write(few, current / UNIVERSES, MULTIVERSE, {})
+    (current / SENTENCES).write_text('{{ said_of("undecided", "printed", "C1") }} is open.')
+    for document in {one.document for one in FILLED if one.source in (UNIVERSES, SENTENCES)}:
+        marks = (mark for one in FILLED if one.document == document for mark in one.marks)
+        (current / document).write_text("\n".join(marks))
+    refresh(current, current / "results", current / "figures")
+    assert "\nC1 is open.\n" in (current / "README.md").read_text()
+    assert list(faults(current)) == []
+    return current
+
+
+def test_answer_that_is_not_of_the_tables_is_told(answered):
+    readme = answered / "README.md"
+    readme.write_text(readme.read_text().replace("C1", "C2"))
+    assert list(faults(answered)) == [f"README.md is not what {SENTENCES} says (summary)"]
+
+
+def test_sentence_that_is_no_longer_true_is_not_filled(answered):
+    before = (answered / "README.md").read_text()
+    (answered / SENTENCES).write_text('{{ said_of("reproduced", "printed", "C1") }} is so.')
+    fault = f"{SENTENCES}: C1 is said to be reproduced, printed: it is undecided"
+    assert list(faults(answered)) == [fault]
+    (answered / RESULTS).write_text("\n".join(FILLED[0].marks))
+    with pytest.raises(ValueError, match=fault):
+        refresh(answered, answered / "results", answered / "figures")
+    assert (answered / "README.md").read_text() == before
+    assert "All is one." in (answered / RESULTS).read_text()  # all else is filled
+
+
+# --- Operating characteristics --------------------------------------------------------
+
+
+def test_operating_characteristics_follow_from_tuning_runs(current):
+    assert not (current / showing.OPERATING).exists()
+    (current / TUNING).parent.mkdir(parents=True)
+    shutil.copyfile(current / "results/statistics.parquet", current / TUNING)
+    assert list(faults(current)) == []  # nothing was tuned, as far as the repository knows
+    refresh(current, current / "results", current / "figures")
+    assert (current / TUNED).exists()
+    page = (current / showing.OPERATING).read_text()
+    assert f"| printed | C1 | x | {replicates(SETTINGS)['convergence']} |" in page
+    assert list(faults(current)) == []
+    (current / showing.OPERATING).write_text("Otherwise.\n")
+    assert list(faults(current)) == [
+        "docs/operating.md is not what statistics.parquet and config.yaml say"
+    ]
+
+
+def test_replicates_are_those_of_each_section():
+    found = replicates(SETTINGS)
+    assert found["convergence"] == SETTINGS.training["convergence"].replicates
+    assert found.keys() >= {*SETTINGS.simulation, *SETTINGS.attention, "transfer"}
+
+
+@pytest.mark.skipif(
+    not (ROOT / TUNED).exists(), reason=f"no tuning runs were published yet: {TUNED} is missing"
+)
+def test_every_statistic_can_be_decided_by_the_configured_replicates():
+    found = operating(tables.read(ROOT / TUNED, STATISTICS), replicates(SETTINGS))
+    weak = found[(found["power"] < POWER) | (found["error"] > ERROR)]
+    assert weak[["setting", "id", "statistic", "power", "error", "needed"]].to_dict("records") == []

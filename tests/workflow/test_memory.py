@@ -26,7 +26,15 @@ from scb.settings import (
     Training,
     megabytes,
 )
-from workflow.conditions import sweeps
+from workflow.conditions import (
+    attended_candidates,
+    further_tasks,
+    phases,
+    simulated_candidates,
+    sweeps,
+    trained_candidates,
+    universes,
+)
 
 # --- What jobs take ---
 
@@ -40,6 +48,7 @@ def training(optimizers, steps=2, replicates=4, **sizes):
         seed=0,
         replicates=replicates,
         log_interval=1,
+        rounding=0.25,
         sampler="dirichlet",
         concentration=1.0,
         weights="uniform",
@@ -83,6 +92,7 @@ def told_of_a_sweep(section):
         varied="only",
         replicates=section.replicates,
         log_interval=section.log_interval,
+        rounding=section.rounding,
         least=1e-6,
         most=1e-3,
         per_decade=(len(section.optimizers) - 2) // 3,
@@ -141,17 +151,21 @@ def test_batches_of_stage_1_that_take_too_much_end_in_one_line(tmp_path, call):
 
 EXPERIMENT = re.compile(
     r"scb\.experiments\.(tasks|boost|optimizers|attention|simulate|check|pretrain|one_step|finetune"
-    r"|scratch|stage1|sensitivity|recall|rebased_columns)"
+    r"|scratch|stage1|stage1_odds|universes|recall|rebased_columns)"
 )
 """Modules of jobs that are as large as their settings."""
-TRANSFER = ("transfer_tasks", "pretraining_tasks", "pretrain", "one_step", "finetune", "scratch")
+TRANSFER = ("pretrain", "one_step", "finetune", "scratch")
 
 SMOKED = json.loads(json.dumps(merge(CONFIG, SMALL)))  # no two sections are one object
+# Other sections are limited by the multiverse, which trains more conditions at once.
+SMOKED["training"]["alone"] = {**SMOKED["training"]["vocabulary_3"]}
+SMOKED["draw"]["fig5_vocabulary"]["sections"].append("alone")
 
 GROWING = [
     *(f"training.{name}.length" for name in SMOKED["training"]),
     *(f"simulation.{name}.particles" for name in SMOKED["simulation"]),
-    *("attention.length", "check.length", "transfer.pretrain.length"),
+    *(f"attention.{name}.length" for name in SMOKED["attention"]),
+    *("check.length", "transfer.pretrain.length"),
     *("stage1_samples.uniform.longest", "rebased.recall.stress.features"),
 ]
 """A size of each section."""
@@ -190,17 +204,24 @@ def needed(settings, job):
         **settings.training,
         **settings.simulation,
         **settings.rebased.recall,
-        "attention": settings.attention,
+        **settings.attention,
         "check": settings.check,
-        "stage1": settings.stage1_samples,
-        "sensitivity": settings.training[settings.sensitivity.section],
-        "sensitivity_tasks": settings.training[settings.sensitivity.section],
+        **dict.fromkeys(("stage1", "stage1_odds"), settings.stage1_samples),
         **dict.fromkeys(TRANSFER, settings.transfer),
     }
+    planned = {
+        "further_tasks": further_tasks,
+        "universes": lambda of: {**universes(of), **phases(of), **trained_candidates(of)},
+        "simulated_candidates": simulated_candidates,
+        "attended_candidates": attended_candidates,
+    }
+    if job.rule in planned:
+        (name,) = job.wildcards.values()
+        return planned[job.rule](settings)[name].memory
     if job.rule == "sweep":
         return sweeps(settings)[job.wildcards["sweep"]].memory
     if job.rule == "rebased_columns":
-        return settings.rebased.memory_of(settings.attention)
+        return settings.rebased.memory_of(settings.attention[settings.rebased.section])
     names = [job.wildcards.get("section"), job.wildcards.get("setting"), job.rule]
     return next(sections[name].memory for name in names if name in sections)
 
@@ -212,15 +233,16 @@ def test_every_rule_asks_for_what_its_largest_settings_take(largest, fresh):
     assert run.returncode == 0, run.stdout
     settings = Settings.model_validate(largest)
     jobs = [job for job in planned_jobs(run.stdout) if EXPERIMENT.fullmatch(job.module)]
-    asked = {}
+    asked = dict.fromkeys((job.rule for job in jobs), 0)
     for job in jobs:
-        asked[job.rule] = int(job.resources["mem_mb"])
-        assert asked[job.rule] == needed(settings, job), job
-        assert LEAST <= asked[job.rule] <= (LARGEST_OF_GPU if job.rule == "recall" else LARGEST)
+        amount = int(job.resources["mem_mb"])
+        assert amount == needed(settings, job), job
+        assert LEAST <= amount <= (LARGEST_OF_GPU if job.rule == "recall" else LARGEST)
+        asked[job.rule] = max(amount, asked[job.rule])
     trains = {job.rule for job in planned_jobs(run.stdout) if "device" in job.resources}
     assert trains < asked.keys()
     full = {rule for rule, amount in asked.items() if amount == LARGEST}
-    assert full > {"boost", "optimizers", "simulation", "check", "finetune", "stage1"}
+    assert full > {"boost", "optimizers", "simulation", "check", "finetune", "stage1", "universes"}
     assert "rebased_columns" in full  # it limits attention too
 
 

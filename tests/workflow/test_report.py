@@ -8,21 +8,25 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
-from html import unescape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from docutils.core import publish_parts
 from hypothesis import given
 from hypothesis import strategies as st
-from project import ROOT, Project
+from jinja2 import Environment, StrictUndefined
+from project import CONFIG, ROOT, SETTINGS, Project
 
 from scb.experiments.job import describe, resolve_device
 from scb.store import provenance
 
+CAPTIONS = ROOT / "workflow/report"
 REPORTER = ("--reporter", "page", "--report-page-path")
 
 
@@ -34,7 +38,13 @@ class Page(HTMLParser):
         self.images: dict[str, str] = {}
         self.links: list[str] = []
         self.anchors: list[str] = []
+        self.folds: list[str] = []
+        """Summaries of what is folded."""
+        self.unfolded: list[int] = []
+        """Rows of each table that is not."""
+        self.formulas: list[str] = []
         self.text = ""
+        self.within: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -46,8 +56,32 @@ class Page(HTMLParser):
             self.links.append(found["href"])
         if "id" in found:
             self.anchors.append(found["id"])
+        if tag in ("details", "summary", "math"):
+            self.within.append(tag)
+        if tag == "summary":
+            self.folds.append("")
+        if tag == "math":
+            self.formulas.append("")
+        if tag in ("table", "tr") and "details" not in self.within:
+            self.unfolded = (
+                [*self.unfolded, 0]
+                if tag == "table"
+                else [
+                    *self.unfolded[:-1],
+                    self.unfolded[-1] + 1,
+                ]
+            )
+
+    def handle_endtag(self, tag):
+        if tag in ("details", "summary", "math"):
+            assert self.within.pop() == tag
 
     def handle_data(self, data):
+        if "math" in self.within:
+            data = data.strip()
+            self.formulas[-1] += data
+        if "summary" in self.within:
+            self.folds[-1] += data
         self.text += data
 
 
@@ -89,7 +123,7 @@ def test_every_figure_has_its_caption_setting_and_tables(report, smoke, figures)
     summary = smoke.snakemake("--detailed-summary").stdout
     for path in figures:
         part = report.section(f"smoke/figures/{path.name}")
-        caption = part.split("<figcaption>")[1].split('<p class="aside">')[0]
+        caption = part.split("<figcaption>")[1].split("</figcaption>")[0]
         assert len(re.sub("<[^>]*>", "", caption).split()) > 20, path.stem
         (row,) = re.findall(rf"^smoke/figures/{path.name}\t.*", summary, re.MULTILINE)
         drawn_from = set(re.findall(r"[\w/]+\.parquet", row))
@@ -100,11 +134,11 @@ def test_every_figure_has_its_caption_setting_and_tables(report, smoke, figures)
         settings = re.findall(r"<td>(.*?)</td></tr>", part.split("<details")[1])
         assert len(settings) == len(named)
         assert all(re.search(r"length \[?\d+", setting) for setting in settings), settings
-        assert re.search(r"All jobs behind it: [\d.]+ (s|min)\.", " ".join(part.split()))
+        assert re.search(r"files? behind it, [\d.]+ (s|min) of jobs", " ".join(part.split()))
 
 
 def test_captions_tell_the_settings_of_this_run(report):
-    assert report.page.text.count("T = 40") >= 4
+    assert report.page.formulas.count("T=40") >= 4
     assert "with 2 replicates" in " ".join(report.page.text.split())
     assert "snakemake.config" not in report.html
 
@@ -121,20 +155,75 @@ def test_links_stay_within_the_archive(report):
         assert ".." not in PurePosixPath(name).parts
 
 
-def test_claims_come_first_each_with_a_row(report, smoke):
+def test_a_summary_comes_first_and_counts_the_claims(report, smoke):
     headings = re.findall("<h2>(.*?)</h2>", report.html)
-    assert headings == ["Claims", "Figures", "Run times", "Provenance"]
+    assert headings == ["Does the paper hold?", "Figures", "Claims", "Run times", "Provenance"]
+    claims = pq.read_table(smoke.root / "smoke/results/claims.parquet").to_pandas()
+    of_paper = claims[claims["paper"]]
+    counts = of_paper["printed"].value_counts()
+    told = Page(report.section("summary"))
+    said = " ".join(told.text.split())
+    assert (
+        f"As printed, {counts.get('reproduced', 0)} of the paper's {len(of_paper)} claims" in said
+    )
+    assert f"{counts.get('not reproduced', 0)} not reproduced and" in said
+    assert f"and {counts.get('undecided', 0)} undecided." in said
+    named = [link.rpartition(":")[2] for link in told.links if link.startswith("#smoke/results")]
+    assert sorted(named) == sorted(claims["id"].str.lower())
+
+
+def test_every_claim_has_a_row(report, smoke):
     claims = pq.read_table(smoke.root / "smoke/results/claims.parquet")["id"].unique().to_pylist()
     assert set(claims) >= {f"C{number}" for number in range(1, 12)}
     rows = re.findall(r"<tr>\s*<td>(\w+)</td>", report.section("smoke/results/claims.md"))
     assert rows[: len(claims)] == claims
 
 
+def test_statistics_and_long_tables_are_folded(report, smoke):
+    claims = pq.read_table(smoke.root / "smoke/results/claims.parquet").to_pandas()
+    assert report.page.unfolded == [1 + len(claims)]  # the verdicts alone
+    folds = [" ".join(fold.split()) for fold in report.page.folds]
+    assert {"How they are judged", "Every statistic"} <= {*folds}
+    for _, row in claims.iterrows():
+        (fold,) = (fold for fold in folds if fold.startswith(f"{row['id']} "))
+        assert len(fold) > len(row["id"]) + 20  # with the claim's sentence
+    assert re.search("<details[^>]*open", report.html) is None
+
+
+def test_formulas_are_typeset(report):
+    assert "$" not in report.page.text
+    assert "`" not in report.page.text
+    assert "\\" not in report.page.text
+    assert {"‖A−Q‖μ", "αV,αA>0", "λ"} <= {*report.page.formulas}
+    assert "problematic" not in report.html
+    assert "system-message" not in report.html
+    # Written in Unicode: subscripts are lowered, nothing else.
+    assert not re.search(r"[‖∣KαΔ]_", report.page.text)
+    assert "‖V−P‖<sub>μ</sub>" in report.html
+
+
+@pytest.mark.parametrize("path", sorted(CAPTIONS.glob("*.rst")), ids=lambda path: path.stem)
+def test_symbols_in_captions_are_formulas(path):
+    """What the figures' legends have as a formula is one in the caption too."""
+    text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|`[^`]*`", "", path.read_text(), flags=re.DOTALL)
+    found = re.findall(r"\b(?:eta|lambda|mu|theta|(?:alpha|Delta|K)_\w)\b|\b[PQVTNB] = |\|", text)
+    assert found == []
+    snakemake = SimpleNamespace(config=CONFIG, params={"name": path.stem})
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    caption = environment.from_string(path.read_text())
+    options = {"math_output": "MathML", "halt_level": 2, "_disable_config": True}  # warnings raise
+    text = caption.render(snakemake=snakemake)
+    page = Page(publish_parts(text, writer_name="html", settings_overrides=options)["body"])
+    assert not re.search(r"[`$\\\\]|\d[eE]-\d", page.text)  # 1e-05 is no number of a text
+
+
 def test_tables_in_the_archive_are_those_of_the_run(report, smoke, figures):
     # All that figures and claims are made from, and the claims.
     summary = smoke.snakemake("--detailed-summary").stdout
     marked = ["smoke/results/claims.md", *(f"smoke/figures/{path.name}" for path in figures)]
-    used = {"smoke/results/claims.parquet"}
+    judged = json.loads((smoke.root / "smoke/results/claims.provenance.json").read_text())
+    used = {name for name in judged["outputs"] if name.endswith(".parquet")}
+    assert used
     for name in marked:
         (row,) = re.findall(rf"^{name}\t.*", summary, re.MULTILINE)
         inputs = row.split("\t")[4].split(",")
@@ -159,14 +248,15 @@ def test_every_table_has_provenance(report, smoke):
     for path in results.rglob("*.provenance.json"):
         record = json.loads(path.read_text())
         told |= record["outputs"]
-        assert record["seed"] in (0, None)
+        assert record["seed"] in (SETTINGS.seed, None)
         assert record["command"].startswith("python -m scb.")
         assert str(path.relative_to(smoke.root)) in report.files
     tables = {str(path.relative_to(smoke.root)) for path in results.rglob("*.parquet")}
     assert tables == {name for name in told if name.endswith(".parquet")}
     part = report.section("provenance")
-    assert part.count("as recorded") == len(list(results.rglob("*.provenance.json")))
+    assert part.count(">as recorded<") == len(list(results.rglob("*.provenance.json")))
     assert 'class="differs"' not in part
+    assert "All tables are as recorded" in part
     assert f"torch {record['versions']['torch']}" in part
 
 
@@ -255,16 +345,17 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
     distrusted.write_text(json.dumps(record | {"git": {"fault": "fatal: <dubious>"}}))
     html = (report := Report(done, done.root / "report.zip")).html
     headings = re.findall("<h2>(.*?)</h2>", html)
-    assert headings[0] == "Claims"
+    assert headings[0] == "Does the paper hold?"
     assert headings[-2:] == ["Run times", "Provenance"]
-    assert "Appendix" in headings
+    assert {"Appendix", "Claims"} <= {*headings}
     assert "Judged" not in html  # the label is the title
-    assert "<h4>Verdicts</h4>" in html
+    assert "<details><summary><h4>Verdicts</h4>" in html
     assert '<td><a href="#smoke/figures/fig1_convergence.png">figure 1</a></td>' in html
     assert "<th>a&lt;b</th>" in html
     assert "<tr><td>0.1235</td></tr><tr><td></td></tr>" in html
     assert "smoke/results/verdicts.parquet" in report.files
-    assert report.section("provenance").count('class="differs"') == 1
+    assert report.section("provenance").count('<td class="differs"') == 1
+    assert "Not as recorded: the tables of tasks convergence." in report.section("provenance")
     assert "<td>fatal: &lt;dubious&gt;</td>" in report.section("provenance")
     for number in (2, 3, 4):
         assert html.count(f"&lt;script&gt;alert({number})&lt;/script&gt;") == 1
@@ -283,7 +374,15 @@ def plugin():
     """The module that writes the page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "workflow/report")
+        # Docutils is told of the page's formulas by a variable, for this process alone.
+        patch.setenv("DOCUTILSCONFIG", "")
         yield importlib.import_module("snakemake_report_plugin_page")
+
+
+@pytest.fixture(scope="module")
+def render(plugin):
+    """Markdown, as on the page: ``render(text, anchors=())``, of a file in ``results``."""
+    return lambda text, anchors=(): str(plugin.render(text, Path("results/x.md"), {*anchors}))
 
 
 class Tags(HTMLParser):
@@ -334,33 +433,79 @@ WRITTEN = st.sampled_from(
             "```",
         ),
         *("*", "**", "word", "[x](y)", "---", "\\", "\0"),
+        *("$", "$$", "$x$", "{", "}", "^", "_", "\\frac", "\\text{<b>}", "\\\\", "&", "‖_μ", "K_Q"),
+        *("## x\n", "\n=\n", "> ## y\n\n"),
     ]
 )
 MARKDOWN = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "href", "code", "class", "pre", "em", "strong"),
     *("ul", "ol", "li", "start", "hr", "br", "blockquote", "table", "thead", "tbody"),
-    *("tr", "th", "td"),
+    *("tr", "th", "td", "div", "span", "sub", "details", "summary", "id"),
+    *("math", "mrow", "mi", "mn", "mo", "mtext", "msub", "msup", "msubsup", "mfrac", "mover"),
+    *("mtable", "mtr", "mtd", "xmlns", "display", "stretchy", "form", "movablelimits"),
 }
 
 
 @given(st.lists(WRITTEN, max_size=12).map("".join))
-def test_nothing_written_in_markdown_becomes_html(plugin, tmp_path_factory, text):
-    path = tmp_path_factory.getbasetemp() / "hostile.md"
-    path.write_text(text, encoding="utf-8")
-    html = str(plugin._markdown(path, set()))
+def test_nothing_written_in_markdown_becomes_html(render, text):
+    html = render(text)
     assert Tags(html).found <= MARKDOWN
-    assert "javascript:" not in re.sub(">[^<]*<", "><", html)
+    assert not re.search(r'(href|src)="\s*javascript:', html)
 
 
-def test_marks_around_claims_are_not_shown(report):
-    assert "claims: begin" not in report.html
-    assert "claims: end" not in report.html
+def test_a_formula_in_markdown_is_mathml(render):
+    html = render(r"At $\lambda = 10^{-4}$ the norm $\|A - Q\|_\mu$ is 2 \$ of 3 \$.")
+    assert Page(html).formulas == ["λ=10−4", "‖A−Q‖μ"]
+    assert re.sub(r"\s", "", "<msup><mn>10</mn><mrow><mo>−</mo><mn>4</mn></mrow></msup>") in re.sub(
+        r"\s", "", html
+    )
+    assert "is 2 $ of 3 $." in html
+
+
+@pytest.mark.parametrize("formula", [r"\frac{a}", "^", r"\nosuch", "&", r"\begin{x}", "a<b^"])
+def test_a_formula_that_is_none_stays_as_it_is(render, formula):
+    assert f"<code>{escape(formula)}</code>" in render(f"${formula}$")
+
+
+def test_subscripts_of_norms_and_letters_are_lowered(render):
+    html = render("‖A−Q‖_μ < 0.1 √K_Q, (α_V+α_A)/2, ‖Δ_A‖; not a_name, name_a, `K_Q` or my_x_y")
+    assert re.findall("(.)<sub>(.*?)</sub>", html) == [*zip("‖KααΔ", "μQVAA", strict=True)]
+    assert "not a_name, name_a, <code>K_Q</code> or my_x_y" in html
+
+
+def test_sections_fold_and_links_go_to_them(render):
+    html = render(
+        "# Title\n\nseen\n\n## Part\n\nfolded\n\n### One\n\nits sentence\n\n| a |\n|---|\n\n"
+        "## Next\n\n[One](y.md#one) [whole](y.md) [else](z.md#one)\n",
+        {"results/y.md"},
+    )
+    text = re.sub(r"\n", "", html)
+    assert text.startswith(
+        '<p>seen</p><details><summary><h4>Part</h4></summary><div id="results/x.md:'
+    )
+    assert "<h5>One</h5>its sentence</summary>" in text
+    assert text.count("<details>") == text.count("</div></details>") == 3
+    assert 'href="#results/y.md:one"' in text
+    assert 'href="#results/y.md"' in text
+    assert 'href="z.md#one"' in text
+
+
+def test_the_published_claims_have_no_formula_left(render):
+    for path in sorted((ROOT / "docs/gallery").glob("*claims.md")):
+        text = path.read_text()
+        page = Page(render(text))
+        assert "$" not in page.text
+        assert len(page.formulas) == len(re.findall(r"\$[^$]+\$", text))
+        assert "<code>\\" not in render(text)
 
 
 PROBE = """<script>
 const loaded = [...document.images].filter(image => image.naturalWidth > 100).map(i => i.alt);
-document.title = loaded.join(" ") + " | " + document.documentElement.scrollWidth;
+const boxes = [...document.images].map(i => i.closest("figure").getBoundingClientRect());
+const page = [document.documentElement.scrollWidth, boxes[0].top, ...boxes.map(box => box.height)];
+document.title = loaded.join(" ") + " | " + page.map(Math.round).join(" ");
 </script>"""
+SCREEN = (1200, 900)
 
 
 def test_a_browser_shows_every_figure(report, figures, tmp_path):
@@ -369,13 +514,17 @@ def test_a_browser_shows_every_figure(report, figures, tmp_path):
         pytest.skip("no chromium: the page was not opened in a browser")
     page = tmp_path / "index.html"
     page.write_text(report.html.replace("</body>", f"{PROBE}</body>"))
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"]
+    size = ",".join(map(str, SCREEN))
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={size}"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     (title,) = re.findall("<title>(.*?)</title>", run.stdout)
-    loaded, width = title.split(" | ")
+    loaded, sizes = title.split(" | ")
     assert {path.stem for path in figures} <= set(loaded.split())
-    assert int(width) <= 1200  # wide tables scroll by themselves
+    width, first, *heights = map(int, sizes.split())
+    assert width <= SCREEN[0]  # wide tables scroll by themselves
+    assert first < 2 * SCREEN[1]  # screens down from the top
+    assert max(heights) < 2 * SCREEN[1]  # each with its caption
 
 
 def test_the_smallest_tables_go_into_the_archive_while_there_is_room(tmp_path, monkeypatch, plugin):

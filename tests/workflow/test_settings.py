@@ -15,24 +15,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from project import CONFIG, ROOT, SETTINGS, SMALL, SMOKE, merge
 
+from scb.analysis.readings import default, group_of, groups, readings
+from scb.claims.universes import Conditions
 from scb.data.samplers import SAMPLERS
 from scb.faults import LONGEST, MOST, find_faults, read_settings
 from scb.learning.optimizers import KINDS
-from scb.settings import (
-    DEFAULTS,
-    Doubled,
-    Proximal,
-    Regularization,
-    Sampling,
-    Settings,
-    Sgd,
-    Variant,
-)
+from scb.settings import CONDITIONS, DEFAULTS, Doubled, Regularization, Sampling, Settings
 from workflow.command_line import require_order
-from workflow.conditions import sweeps, variants
-from workflow.settings import OWN, digests, folder_faults, require_valid
+from workflow.conditions import (
+    attended_candidates,
+    multiverse_tasks,
+    phases,
+    simulated_candidates,
+    sweeps,
+    trained_candidates,
+    universes,
+)
+from workflow.gallery import replicates
+from workflow.settings import OWN, digests, folder_faults, judged_sections, require_valid
 
 CONVERGENCE = CONFIG["training"]["convergence"]
+VOCABULARY = CONFIG["training"]["vocabulary_3"]
 COUNTS = [
     "replicates",
     "log_interval",
@@ -41,7 +44,7 @@ COUNTS = [
     "training.convergence.steps",
     "training.convergence.boost.steps",
     "training.vocabulary_10.batch",
-    "attention.batch",
+    "attention.attention.batch",
     "simulation.simulation_100.particles",
     "check.trained",
     "transfer.batch",
@@ -54,11 +57,10 @@ RATES = [
     "training.convergence.boost.rate",
     "training.convergence.optimizers.sgd.rate",
     "training.vocabulary_20.optimizers.proximal.rate",
-    "attention.logit_rate",
+    "attention.attention.logit_rate",
     "simulation.simulation_500.rate",
     "check.rate",
     "transfer.scratch.growth",
-    "sensitivity.switch_signal",
 ]
 
 
@@ -97,10 +99,12 @@ def test_the_settings_are_right(config):
         ("training.convergence.optimizers.sgd.penalty", "known: kind, rate, scaled"),
         ("tasks.colour", "known: sampler, concentration, weights"),
         ("draw.fig1_convergence.colour", "known: section, optimizers"),
+        ("draw.fig1_convergence_bes", "did you mean fig1_convergence_best?"),
         ("simulation.simulation_100.optimizers", "config.yaml has all that there are"),
         ("colour", "config.yaml has all that there are"),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_unknown_key_is_told_in_one_line(config, key, told):
     (line,) = find_faults(put(config, key, 1))
     assert line.startswith(f"{key} is no setting; {told}")
@@ -144,6 +148,8 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ("device", "gpu", DEVICE),
         ("device", "cpu; rm -r x", DEVICE),
         ("device", 0, "a string"),
+        ("overwrite", 1, "true or false"),
+        ("overwrite", "yes", "true or false"),
         ("tasks.sampler", "gauss", DRAWN_BY),
         ("tasks.weights", None, "one of uniform, drawn"),
         ("training", 3, "a mapping of settings"),
@@ -152,7 +158,7 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ("training.convergence.states", 1, "at least 2"),
         ("training.convergence.states", 65537, "at most 65536"),
         ("training.convergence.sparsity", 5000, "less than training.convergence.length, 5000"),
-        ("attention.sparsity", 51, "less than attention.length, 50"),
+        ("attention.attention.sparsity", 51, "less than attention.attention.length, 50"),
         ("training.convergence.boost.steps", 1001, "at most training.convergence.steps, 1000"),
         (
             "simulation.simulation_500.boost.steps",
@@ -187,7 +193,10 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
             499,
             "at least twice stage1_samples.uniform.shortest, 250",
         ),
-        ("sensitivity.sampler", "gauss", DRAWN_BY),
+        ("stage1_samples.odds.growth", 1e9, "at most 100"),
+        ("stage1_samples.odds.batches", [], "of length at least 1"),
+        ("multiverse.switch_signal", 1.5, "at most 1"),
+        ("multiverse.scales", [], "of length at least 1"),
         ("rebased.rates", 0.01, "a list, as [1, 2]"),
         ("rebased.features", 7, "even"),
         ("rebased.runs", 1, "at least 2"),
@@ -206,6 +215,7 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ("figures", "a\n", FOLDER),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_fault_is_told_in_one_line(config, key, value, allowed):
     (line,) = find_faults(put(config, key, value))
     assert line == f"{key} is {value!r}; it must be {allowed}"
@@ -235,6 +245,7 @@ def test_fault_is_told_in_one_line(config, key, value, allowed):
         ),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_faults_of_the_lists_of_transfer(config, key, value, told):
     assert find_faults(put(config, f"transfer.{key}", value)) == [told]
 
@@ -259,13 +270,24 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
             "draw.fig6_simulation.sections",
             ["simulation_100", "convergence"],
             "draw.fig6_simulation.sections is 'convergence'; it must be one of simulation: "
-            "simulation_100, simulation_500",
+            f"{', '.join(CONFIG['simulation'])}",
         ),
         (
             "draw.fig1_convergence.optimizers",
             ["proximal", "lion"],
             "draw.fig1_convergence.optimizers is 'lion'; it must be one of "
             f"training.convergence.optimizers: {', '.join(CONVERGENCE['optimizers'])}",
+        ),
+        (
+            "draw.fig5_vocabulary_best",
+            {"sections": ["vocabulary_3"], "optimizers": ["lion"]},
+            "draw.fig5_vocabulary_best.optimizers is 'lion'; it must be one of "
+            f"training.vocabulary_3.optimizers: {', '.join(VOCABULARY['optimizers'])}",
+        ),
+        (
+            "draw.fig2_softmax_vs_linear_best",
+            {"section": "attention", "colour": 1},
+            "draw.fig2_softmax_vs_linear_best.colour is no setting; known: section",
         ),
         (
             "draw.fig3_signals.section",
@@ -275,6 +297,7 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
         ),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_what_is_named_is_there(config, key, value, told):
     assert find_faults(put(config, key, value)) == [told]
 
@@ -291,11 +314,12 @@ def test_presets_are_right(config):
     [
         ("training.convergence.states", 30_000),
         ("simulation.simulation_500.states", 5_000),
-        ("attention.batch", 10**7),
+        ("attention.attention.batch", 10**7),
         ("transfer.pretrain.length", 10**7),
         ("stage1_samples.uniform.longest", 10**8),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
     (line,) = find_faults(put(config, key, value))
     told = f"{key} is {value}; with the other settings it takes "
@@ -304,6 +328,7 @@ def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
 
 
 @pytest.mark.parametrize("key", ["width", "vocabulary", "batch", "validation", "test", "features"])
+@pytest.mark.hostile("broken settings")
 def test_recall_that_fits_no_memory_is_told_in_one_line(config, key):
     key = f"rebased.recall.stress.{key}"
     (line,) = find_faults(put(config, key, 10**8))
@@ -352,6 +377,7 @@ def test_full_disk(config, tmp_path, monkeypatch):
     ("section", "optimizer"),
     [("convergence", "sgd_small"), ("vocabulary_10", "proximal_large")],
 )
+@pytest.mark.hostile("broken settings")
 def test_an_optimizer_that_a_figure_draws_is_not_left_out(config, section, optimizer):
     del config["training"][section]["optimizers"][optimizer]
     lines = find_faults(config)
@@ -371,6 +397,7 @@ def test_missing_key_is_named(config):
 
 
 @pytest.mark.parametrize("key", [*DEFAULTS, *Sampling.model_fields])
+@pytest.mark.hostile("broken settings")
 def test_a_default_that_is_missing_or_wrong_is_told_once(config, key):
     at = f"tasks.{key}" if key in Sampling.model_fields else key
     (line,) = find_faults(put(config, at, {}))
@@ -385,7 +412,7 @@ def test_a_section_may_set_a_default_for_itself(config):
     put(config, "training.convergence.replicates", 5)
     settings = Settings.model_validate(config)
     assert settings.training["convergence"].replicates == 5
-    assert settings.training["vocabulary_3"].replicates == config["replicates"]
+    assert settings.check.replicates == config["replicates"]
 
 
 def test_long_value_is_cut(config):
@@ -405,6 +432,7 @@ KEYS = [key for key, _ in leaves(json.loads(json.dumps(CONFIG)))]
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(KEYS), ANYTHING, VALUES, st.booleans())
+@pytest.mark.hostile("broken settings")
 def test_whatever_is_wrong_is_told_in_short_lines(key, name, value, added):
     config = json.loads(json.dumps(CONFIG))
     *path, last = key.split(".")
@@ -435,7 +463,10 @@ def test_many_faults_are_counted(config):
 
 
 @pytest.mark.parametrize("value", [10**5000, [10**5000]], ids=["alone", "listed"])
-@pytest.mark.parametrize("key", ["seed", "training.convergence.length", "attention.rate", "device"])
+@pytest.mark.parametrize(
+    "key", ["seed", "training.convergence.length", "attention.attention.rate", "device"]
+)
+@pytest.mark.hostile("broken settings")
 def test_an_integer_of_thousands_of_digits(config, key, value):
     (line,) = find_faults(put(config, key, value))
     assert line.startswith(f"{key} is out of range; ")
@@ -490,6 +521,7 @@ def test_every_folder_of_the_sources_is_known():
 @pytest.mark.parametrize("key", ["results", "figures"])
 @pytest.mark.parametrize("folder", sorted(name for name in OWN if name[0] != "."))
 @pytest.mark.parametrize("deeper", ["", "/deeper"])
+@pytest.mark.hostile("broken settings")
 def test_folder_of_the_workflow_itself(config, monkeypatch, key, folder, deeper):
     monkeypatch.chdir(ROOT)
     settings = Settings.model_validate(put(config, key, folder + deeper))
@@ -540,6 +572,7 @@ def told_of(run, what):
         ),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_snakemake_stops_before_any_job(fresh, argument, told):
     run = fresh.snakemake("--config", argument)
     assert told_of(run, "setting") == [f"Bad setting: {told}"]
@@ -575,6 +608,7 @@ def test_no_text_of_the_settings_is_run(fresh):
 
 
 @pytest.mark.parametrize("name", ["config.yaml", SMOKE])
+@pytest.mark.hostile("broken settings")
 def test_broken_yaml_is_told_with_its_line(fresh, name):
     with (fresh.root / name).open("a") as config:
         config.write("figures: [unclosed\n")
@@ -613,6 +647,7 @@ def test_missing_file_of_settings_is_told(fresh):
         ),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_what_snakemake_would_misread_is_told(tmp_path, monkeypatch, words, told):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.yaml").write_text("seed: 1")
@@ -629,6 +664,7 @@ def test_what_snakemake_would_misread_is_told(tmp_path, monkeypatch, words, told
         ["--config", "seed=1", *(f"target_{number}" for number in range(1000))],
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_a_long_command_line_is_told_in_one_short_line(words):
     with pytest.raises(SystemExit) as stopped:
         require_order(words)
@@ -646,7 +682,7 @@ def test_what_snakemake_reads_rightly_is_let_through(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--configfile", SMOKE, "all"), ("--config", "attention.steps=3")]
+    "arguments", [("--configfile", SMOKE, "all"), ("--config", "attention.attention.steps=3")]
 )
 def test_it_is_told_before_snakemake_reads_its_command_line(fresh, arguments):
     (line,) = told_of(fresh.snakemake(*arguments, settings=()), "command line")
@@ -694,7 +730,12 @@ def test_least_penalty_is_below_the_largest(config):
 
 
 def penalties(config, least, most, per_decade):
-    section = config["regularization"] | {"least": least, "most": most, "per_decade": per_decade}
+    section = config["regularization"] | {
+        "rounding": 0.25,
+        "least": least,
+        "most": most,
+        "per_decade": per_decade,
+    }
     return Regularization.model_validate(section).penalties
 
 
@@ -729,36 +770,113 @@ def test_sweeps_differ_in_what_they_sweep_alone():
         assert sweep.printed == printed.penalty
 
 
-def test_variants_change_one_reading_each():
-    read = Variant.of(SETTINGS.training[SETTINGS.sensitivity.section])
-    found = variants(SETTINGS)
-    assert found["sampler"] == read
+def test_groups_of_universes_differ_in_their_readings_alone():
+    found, drawn = universes(SETTINGS), multiverse_tasks(SETTINGS)
+    assert list(found) == list(groups())
+    section = SETTINGS.training[SETTINGS.multiverse.section]
+    for name, reading in groups().items():
+        group = found[name]
+        assert len(group.settings.optimizers) == CONDITIONS
+        scaled = reading["rates"] == "divided"
+        assert group.settings.boost == section.boost.model_copy(update={"scaled": scaled})
+        assert group.settings.roundings == (0.25, 0.1, 0.2, 0.5)
+        tasks = drawn[group.tasks].settings
+        assert (tasks.sampler, tasks.weights) == (reading["sampler"], reading["weights"])
+        assert tasks.seed == group.settings.seed == SETTINGS.multiverse.seed
+    printed = found[group_of(default())].settings
+    conditions = Conditions.of(default())
+    assert printed.optimizers[conditions.proximal] == section.optimizers["proximal"]
+    assert printed.optimizers[conditions.sgd] == section.optimizers["sgd"]
+    assert printed.optimizers[conditions.sgd_small] == section.optimizers["sgd_small"]
+    known = set(printed.optimizers)
+    assert {name for reading in readings() for name in Conditions.of(reading)} == known
 
-    def changed(variant, kind):
-        """Fields in which the optimizers of a kind differ from those that are read."""
-        pairs = [
-            (spec, variant.optimizers[name])
-            for name, spec in read.optimizers.items()
-            if isinstance(spec, kind)
-        ]
-        assert pairs
-        return {
-            (key, value)
-            for before, after in pairs
-            for key, value in after.model_dump().items()
-            if value != getattr(before, key)
-        }
 
-    assert changed(found["rates"], Proximal) == changed(found["rates"], Sgd) == {("scaled", False)}
-    assert not found["rates"].boost.scaled
-    assert changed(found["raw_sgd"], Sgd) == {("kind", "raw")}
-    assert changed(found["raw_sgd"], Proximal) == set()
-    assert changed(found["no_threshold"], Proximal) == {("threshold", False)}
-    assert changed(found["no_threshold"], Sgd) == set()
-    assert found["switch"].optimizers == read.optimizers
-    assert found["switch"].boost.signal == SETTINGS.sensitivity.switch_signal
-    for name in ("raw_sgd", "no_threshold"):
-        assert found[name].boost == read.boost
+def test_a_scale_of_the_phase_diagram_is_of_both_rates():
+    asked = SETTINGS.multiverse
+    section = SETTINGS.training[asked.section]
+    for scale, column in zip(asked.scales, phases(SETTINGS).values(), strict=True):
+        assert column.settings.boost.rate == scale * section.boost.rate
+        specs = column.settings.optimizers
+        assert specs["sgd"].rate == scale * section.optimizers["sgd"].rate
+        penalties = [spec.penalty for name, spec in sorted(specs.items()) if name != "sgd"]
+        assert penalties == asked.penalties
+        assert {spec.rate for spec in specs.values()} == {specs["sgd"].rate}
+
+
+def test_the_first_candidate_is_the_printed_one(config):
+    """Ties go to it."""
+    settings = Settings.model_validate(config)
+    for name in settings.multiverse.candidates.training:
+        section, first = settings.training[name], trained_candidates(settings)[f"{name}_00"]
+        assert first.settings.boost == section.boost
+        assert first.settings.batch == section.batch
+        assert first.settings.optimizers["sgd"] == section.optimizers["sgd"]
+        assert first.settings.optimizers["penalty_00"] == section.optimizers["proximal"]
+        assert first.settings.optimizers["penalty_01"] == section.optimizers["proximal_large"]
+    for name in settings.multiverse.candidates.simulation:
+        section, first = settings.simulation[name], simulated_candidates(settings)[f"{name}_00"]
+        assert (first.settings.batch, first.settings.penalty) == (section.batch, section.penalty)
+    for name in settings.multiverse.candidates.attention:
+        section, first = settings.attention[name], attended_candidates(settings)[f"{name}_00"]
+        assert first.settings.rate == section.rate
+        assert first.settings.schedule == section.schedule
+
+
+def test_candidates_change_nothing_that_the_paper_states(config):
+    settings = Settings.model_validate(config)
+    for name, one in trained_candidates(settings).items():
+        section = settings.training[name.rpartition("_")[0]]
+        assert one.settings.steps == section.steps
+        boost, printed = one.settings.boost, section.boost
+        assert boost.rate * boost.steps == pytest.approx(printed.rate * printed.steps)
+        assert one.settings.batch in (64, 128, 256)  # the paper's
+
+
+def test_a_section_that_is_judged_twice_is_read_once(config):
+    elsewhere = {"said": "so", "sections": ["vocabulary_3"]}
+    config["claims"]["best"] = {"C1": elsewhere, "C8": {"said": "", "sections": ["attention"]}}
+    config["claims"]["changed"] = {"C3": elsewhere}
+    printed = SETTINGS.claims.printed
+    found = judged_sections(Settings.model_validate(config))
+    assert found.training == [printed.convergence, *printed.vocabulary, printed.population]
+    assert found.simulation == list(printed.simulation)
+    assert found.attention == [printed.attention]
+
+
+@pytest.mark.hostile("broken settings")
+@pytest.mark.parametrize(
+    ("claim", "changed", "told"),
+    [
+        ("C1", {"sections": ["convergance"]}, "claims.best.C1.sections is 'convergance'; "),
+        ("C1", {"proximal": "proximl"}, "claims.best.C1.proximal is 'proximl'; "),
+        ("C2", {"sgd_small": "none"}, "claims.best.C2.sgd_small is 'none'; "),
+        ("C7", {"sections": ["convergence"]}, "it must be one of simulation: "),
+        ("C8", {"sections": ["attention", "attention_best"]}, "C8 is of one section"),
+    ],
+)
+def test_what_a_claim_is_judged_by_again_is_there(config, claim, changed, told):
+    config["claims"]["best"][claim] |= changed
+    found = find_faults(config)
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_quick_runs_have_at_most_32_replicates_and_judge_what_is_printed(config):
+    preset = yaml.safe_load((ROOT / "presets/quick.yaml").read_text())
+    everything = replicates(Settings.model_validate(config))
+    settings = Settings.model_validate(merge(config, preset))
+    found = judged_sections(settings)
+    assert not settings.claims.best
+    assert not settings.claims.changed
+    counts = {
+        name: getattr(settings, kind)[name].replicates
+        for kind in found._fields
+        for name in getattr(found, kind)
+    }
+    assert max(counts.values()) == counts["convergence"] == 32
+    # The first of those of the full replication.
+    assert all(count <= everything[name] for name, count in counts.items())
 
 
 def test_digest_is_of_the_sections_that_claims_read(config):
@@ -776,7 +894,7 @@ def test_digest_is_of_the_sections_that_claims_read(config):
     ):
         assert of(merge(config, unread)) == before
     first = {
-        "attention": {"seed": 1},
+        "attention": {"attention": {"seed": 1}},
         "transfer": {"mixing": 0.1},
         "training": {"population": {"batch": 8}},
         "simulation": {"simulation_500": {"seed": 1}},

@@ -31,6 +31,7 @@ from workflow.strict_yaml import DEEPEST, YamlError, load
         ("a: !!python/object:os.system x", "1:4: not valid YAML: could not determine"),
     ],
 )
+@pytest.mark.hostile("broken settings")
 def test_doubtful_yaml_ends_in_one_line(tmp_path, text, told):
     path = tmp_path / "my.yaml"
     path.write_text(text)

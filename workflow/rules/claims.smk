@@ -1,5 +1,4 @@
-CLAIMS = SETTINGS.claims
-CONVERGENCE = [CLAIMS.convergence, *CLAIMS.vocabulary]
+JUDGED = judged_sections(SETTINGS)
 
 
 use rule experiment as claims with:
@@ -7,33 +6,32 @@ use rule experiment as claims with:
     input:
         modules=code("scb.experiments.claims", "claims"),
         tables=[
-            *expand(rules.boost.output.curves, section=[*CONVERGENCE, CLAIMS.population]),
-            *expand(rules.optimizers.output.curves, section=CONVERGENCE),
-            *expand(rules.simulation.output.curves, section=CLAIMS.simulation),
-            rules.attention.output.curves,
-            rules.attention.output.states,
+            *expand(rules.boost.output.curves, section=JUDGED.training),
+            *expand(
+                rules.optimizers.output.curves,
+                section=[section for section in JUDGED.training if section in COMPARED],
+            ),
+            *expand(rules.simulation.output.curves, section=JUDGED.simulation),
+            *expand(rules.attention.output.curves, section=JUDGED.attention),
+            *expand(rules.attention.output.states, section=JUDGED.attention),
             *TRANSFER_CURVES,
             rules.pretrain.output.pretrained,
-            *expand(
-                rules.tasks.output.tasks,
-                section=["attention", CLAIMS.convergence, CLAIMS.population],
-            ),
+            *expand(rules.tasks.output.tasks, section=[*JUDGED.attention, *JUDGED.training]),
         ],
+        multiverse=there("docs/tuning/multiverse.parquet"),
     output:
-        claims="<results>/claims.parquet",
+        claims="<results>/<job>.parquet",
+        statistics="<results>/statistics.parquet",
         markdown=report(
-            "<results>/claims.md",
+            "<results>/<job>.md",
             caption="../report/claims.rst",
             category="Claims",
             labels={"figure": "Verdicts", "settings": "all"},
         ),
-        provenance="<results>/claims.provenance.json",
-    log:
-        "<logs>/claims.log",
-    benchmark:
-        "<benchmarks>/claims.tsv"
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="claims",
     params:
-        module="scb.experiments.claims",
         settings=read.Judging(
-            claims=CLAIMS, digest=DIGESTS["claims"], figures=FIGURES_FROM_RESULTS
+            claims=SETTINGS.claims, digest=DIGESTS["claims"], figures=FIGURES_FROM_RESULTS
         ).as_json(),

@@ -11,22 +11,21 @@ from functools import partial
 from pathlib import Path
 
 from scb import settings as read
-from workflow.conditions import sweeps, variants
+from workflow import conditions
 from workflow.guard import job_code
 from workflow.imports import module_files
-from workflow.jobs import Figure, input_options, job_options, tables_of, trained
-from workflow.settings import digests
+from workflow.jobs import device_resources, job_module, job_options, plates, there
+from workflow.settings import digests, judged_sections
 
-TRAINING, SIMULATION = SETTINGS.training, SETTINGS.simulation
+TRAINING, SIMULATION, ATTENTION = SETTINGS.training, SETTINGS.simulation, SETTINGS.attention
 # Sections with tasks of their own, each a folder of results.
-TASKS = {**TRAINING, **SIMULATION, "attention": SETTINGS.attention, "check": SETTINGS.check}
+TASKS = {**TRAINING, **SIMULATION, **ATTENTION, "check": SETTINGS.check}
+# Tasks that are no section's, by where they lie in the results.
+FURTHER = conditions.further_tasks(SETTINGS)
 COMPARED = [section for section, settings in TRAINING.items() if settings.optimizers]
 
 DIGESTS = digests(SETTINGS)
 FIGURES_FROM_RESULTS = os.path.relpath(SETTINGS.figures, SETTINGS.results)
-
-# The number of GPUs of a job that trains: none unless the settings insist on one.
-GPU = int(SETTINGS.device.startswith("cuda"))
 
 # Jobs run the Python that runs Snakemake, whether its environment is active or not.
 os.environ.update(PATH=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
@@ -35,22 +34,29 @@ os.environ.update(PATH=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '
 # The code of a job, which is run again too if its results were made with other settings.
 code = partial(job_code, workflow)
 
-
-wildcard_constraints:
-    length=r"\d+",
+# The resources of a job that trains.
+on_device = partial(device_resources, SETTINGS.device)
 
 
 rule experiment:
-    """What the others inherit: a module of scb.experiments is given settings and files."""
+    """What the others inherit: a module of scb.experiments is given settings and files.
+
+    A rule says with <job> where its files lie: its log, its benchmark and its outputs.
+    """
     log:
-        "<logs>/experiment.log",
+        "<logs>/<job>.log",
+    benchmark:
+        "<benchmarks>/<job>.tsv"
+    pathvars:
+        job="experiment",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=5,
+        runtime=20,
     params:
+        module=job_module,
         options=job_options,
     shell:
         "python -m {params.module:q} --settings {params.settings:q} {params.options:q}"
@@ -58,9 +64,6 @@ rule experiment:
 
 
 use rule experiment as training with:
-    """What those inherit that train: on the GPU, if there is one."""
+    """What those inherit that train."""
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=GPU,
-        device=SETTINGS.device,
+        **on_device(lambda wildcards: TASKS[wildcards.section].memory),

@@ -1,46 +1,35 @@
 # A figure is a module of scb.figures, an entry here and a caption in workflow/report.
 
+from workflow.jobs import BEST, Figure, configured, files_by_target, input_options
+from workflow.jobs import attended, simulated, tables_of, trained
+
 DRAW = SETTINGS.draw
 
 FIGURES = {
-    "fig1_convergence": Figure(
-        "1 Convergence", trained([DRAW.fig1_convergence.section]), DRAW.fig1_convergence
-    ),
+    "fig1_convergence": Figure("1 Convergence", lambda drawn: trained([drawn.section])),
     "fig2_softmax_vs_linear": Figure(
-        "2 Softmax against linear",
-        {"tasks": rules.attention.input.tasks, **tables_of(rules.attention.output)},
+        "2 Softmax against linear", lambda drawn: attended(drawn.section)
     ),
-    "fig3_signals": Figure(
-        "3 Signals and errors", trained([DRAW.fig3_signals.section]), DRAW.fig3_signals
-    ),
-    "fig4_similarity": Figure(
-        "4 Similarity", trained([DRAW.fig4_similarity.section]), DRAW.fig4_similarity
-    ),
-    "fig5_vocabulary": Figure(
-        "5 Vocabulary", trained(DRAW.fig5_vocabulary.sections), DRAW.fig5_vocabulary
-    ),
-    "fig6_simulation": Figure(
-        "6 Simulation",
-        {
-            "curves": [
-                *expand(rules.simulation.output.curves, section=DRAW.fig6_simulation.sections),
-                rules.check.output.curves,
-            ]
-        },
-    ),
+    "fig3_signals": Figure("3 Signals and errors", lambda drawn: trained([drawn.section], "tasks")),
+    "fig4_similarity": Figure("4 Similarity", lambda drawn: trained([drawn.section])),
+    "fig5_vocabulary": Figure("5 Vocabulary", lambda drawn: trained(drawn.sections)),
+    "fig6_simulation": Figure("6 Simulation", lambda drawn: simulated(drawn.sections)),
     "transfer": Figure("Transfer", {"curves": TRANSFER_CURVES}),
     "stage1_samples": Figure(
         "Samples of Stage 1",
-        tables_of(rules.stage1_fit.output),
-        category="Extensions",
+        {
+            **tables_of(rules.stage1_fit.output),
+            "odds": expand(rules.stage1_odds.output.counts, states=STAGE1.odds.states),
+        },
         target="extensions",
     ),
     "regularization": Figure(
-        "Regularization",
-        tables_of(rules.windows.output),
-        category="Extensions",
-        target="extensions",
+        "Regularization", tables_of(rules.windows.output), target="extensions"
     ),
+    "multiverse": Figure(
+        "Multiverse", tables_of(rules.judge_universes.output), target="multiverse"
+    ),
+    "phase_diagram": Figure("Phase diagram", tables_of(rules.phases.output), target="multiverse"),
     "rebased": Figure(
         "Rebased: recall", {"tables": rules.rebased_claims.input.tables}, target="rebased"
     ),
@@ -51,16 +40,10 @@ FIGURES = {
     ),
 }
 
-# Of each target rule.
-DRAWN = {
-    target: [
-        f"<figures>/{name}.{format}"
-        for name, figure in FIGURES.items()
-        if figure.target == target
-        for format in ("pdf", "png")
-    ]
-    for target in ("all", "extensions", "rebased")
-}
+# What config.yaml says of each, and the same modules and captions at other settings.
+FIGURES = configured(FIGURES, DRAW)
+
+DRAWN = files_by_target(FIGURES)
 
 for name, figure in FIGURES.items():
 
@@ -68,13 +51,13 @@ for name, figure in FIGURES.items():
         name:
             f"draw_{name}"
         input:
-            **figure.inputs,
-            modules=module_files(f"scb.figures.{name}"),
+            **figure.tables,
+            modules=module_files(f"scb.figures.{name.removesuffix(BEST)}"),
         output:
             pdf=f"<figures>/{name}.pdf",
             png=report(
                 f"<figures>/{name}.png",
-                caption=f"../report/{name}.rst",
+                caption=f"../report/{name.removesuffix(BEST)}.rst",
                 category=figure.category,
                 labels={"figure": figure.title, "settings": figure.sections},
             ),
@@ -84,12 +67,12 @@ for name, figure in FIGURES.items():
             f"<benchmarks>/figures/{name}.tsv"
         conda:
             "../../environment.yml"
-        threads: 1
         resources:
             mem_mb=2000,
             runtime=5,
         params:
-            module=f"scb.figures.{name}",
+            name=name,
+            module=f"scb.figures.{name.removesuffix(BEST)}",
             settings=figure.options,
             options=input_options,
         shell:

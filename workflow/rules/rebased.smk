@@ -11,22 +11,13 @@ use rule training as recall with:
     input:
         modules=code("scb.experiments.recall", "recall"),
     output:
-        curves="<results>/rebased/{setting}/{kernel}.parquet",
-        provenance="<results>/rebased/{setting}/{kernel}.provenance.json",
-    log:
-        "<logs>/rebased/{setting}/{kernel}.log",
-    benchmark:
-        "<benchmarks>/rebased/{setting}/{kernel}.tsv"
-    wildcard_constraints:
-        setting="|".join(RECALL),
-        kernel="|".join(KERNELS),
+        curves="<results>/<job>.parquet",
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="rebased/{setting}/{kernel}",
     resources:
-        mem_mb=lambda wildcards: RECALL[wildcards.setting].memory,
-        runtime=240,
-        gpu=GPU,
-        device=SETTINGS.device,
+        **on_device(lambda wildcards: RECALL[wildcards.setting].memory, runtime=240),
     params:
-        module="scb.experiments.recall",
         settings=lambda wildcards: read.Recalling.of(
             RECALL[wildcards.setting], REBASED, seed=SETTINGS.seed, kernel=wildcards.kernel
         ).as_json(),
@@ -36,23 +27,17 @@ use rule training as rebased_columns with:
     """Every kernel as a parametrisation of the attention column, on the task of figure 2."""
     input:
         modules=code("scb.experiments.rebased_columns", "rebased_columns"),
-        tasks="<results>/attention/tasks.parquet",
+        tasks=f"<results>/{REBASED.section}/tasks.parquet",
     output:
-        curves="<results>/rebased/columns.parquet",
-        states="<results>/rebased/columns_state.parquet",
-        provenance="<results>/rebased/columns.provenance.json",
-    log:
-        "<logs>/rebased/columns.log",
-    benchmark:
-        "<benchmarks>/rebased/columns.tsv"
+        curves="<results>/<job>.parquet",
+        states="<results>/<job>_state.parquet",
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="rebased/columns",
     resources:
-        mem_mb=REBASED.memory_of(SETTINGS.attention),
-        runtime=60,
-        gpu=GPU,
-        device=SETTINGS.device,
+        **on_device(REBASED.memory_of(ATTENTION[REBASED.section])),
     params:
-        module="scb.experiments.rebased_columns",
-        settings=read.Kernelising.of(SETTINGS.attention, REBASED).as_json(),
+        settings=read.Kernelising.of(ATTENTION[REBASED.section], REBASED).as_json(),
 
 
 use rule experiment as rebased_claims with:
@@ -61,21 +46,19 @@ use rule experiment as rebased_claims with:
         modules=code("scb.experiments.rebased_claims", "rebased_claims"),
         tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
     output:
-        claims="<results>/rebased_claims.parquet",
+        claims="<results>/<job>.parquet",
+        statistics="<results>/rebased_statistics.parquet",
         markdown=report(
-            "<results>/rebased_claims.md",
+            "<results>/<job>.md",
             caption="../report/rebased_claims.rst",
             category="Claims",
             labels={"figure": "Verdicts: rebased", "settings": "rebased"},
         ),
         summary="<results>/rebased.md",
-        provenance="<results>/rebased_claims.provenance.json",
-    log:
-        "<logs>/rebased_claims.log",
-    benchmark:
-        "<benchmarks>/rebased_claims.tsv"
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="rebased_claims",
     params:
-        module="scb.experiments.rebased_claims",
         settings=read.JudgingRebased(
             limited=REBASED.limited,
             digest=DIGESTS["rebased_claims"],

@@ -1,12 +1,13 @@
-"""Reporter for Snakemake: all results on one page, the claims first, with the data beside it.
+"""Reporter for Snakemake: all results on one page, what they say first, with the data beside it.
 
 Snakemake finds it by its name once this folder's parent is on ``PYTHONPATH``::
 
     PYTHONPATH=.:workflow/report snakemake --reporter page --report-page-path report.zip
 
 It shows whatever the rules mark with ``report(...)``, under the categories, labels and captions
-given there. Snakemake's own reporter (``--report``) takes the same marks, but shows one result
-at a time, its caption apart and not the tables that it was drawn from.
+given there, after a summary of what a rule's table of ``claims`` says. Snakemake's own reporter
+(``--report``) takes the same marks, but shows one result at a time, its caption apart and not the
+tables that it was drawn from.
 """
 
 import base64
@@ -27,17 +28,21 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pyarrow.parquet as pq
 import yaml
 from jinja2 import Environment, PackageLoader
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_report_plugins.reporter import ReporterBase
 from snakemake_interface_report_plugins.settings import ReportSettingsBase
 
-from scb.claims.markdown import BEGIN, END
+from scb.claims.brief import brief
+from scb.claims.tables import CLAIMS
 from scb.store import tables
+from snakemake_report_plugin_page.markdown import normal, render, together
 
-FIRST = "Claims"
-"""The category at the top of the page; the others follow by name."""
+# So that Snakemake's call of Docutils, which comes later, has the captions' formulas in MathML.
+os.environ["DOCUTILSCONFIG"] = str(Path(__file__).with_name("docutils.conf"))
+
+FIRST = "Figures"
+"""The category that follows the summary; the others come by name."""
 
 ROOM = 25_000_000
 """Bytes of tables in the archive, the smallest first. What is left out is named with its size."""
@@ -59,6 +64,14 @@ class ReportSettings(ReportSettingsBase):
     path: Optional[Path] = field(  # noqa: UP045
         default=None, metadata={"help": "Path of the report, a .zip", "required": True}
     )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a table of claims says, in brief."""
+
+    title: str
+    content: Markup
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class Reporter(ReporterBase):
             for part in parts.values()
             for record in part
         ]
-        anchors = {_normal(record.path) for _, record in records}
+        anchors = {normal(record.path) for _, record in records}
         sections: dict[str, list[Entry]] = {}
         for name, record in records:
             sections.setdefault(name, []).append(self._entry(record, anchors))
@@ -110,14 +123,19 @@ class Reporter(ReporterBase):
             loader=PackageLoader(__name__, "."), autoescape=True, trim_blocks=True
         ).get_template("page.html.jinja2")
         page = template.render(
-            intro=Markup(self.workflow_description),
+            intro=together(self.workflow_description),
+            summaries=[
+                Summary(_title_of(record), _summary(record, anchors))
+                for _, record in records
+                if hasattr(record.job.output, "claims")
+            ],
             sections={name: sorted(sections[name], key=_rank) for name in order},
             jobs=[_timing(record) for record in jobs],
             provenance=provenance,
             environments=_environments(provenance),
             settings=SETTINGS,
             describe=_describe,
-            kept={_normal(path) for path in kept},
+            kept={normal(path) for path in kept},
             room=ROOM,
             date=datetime.now(UTC),
         )
@@ -125,13 +143,12 @@ class Reporter(ReporterBase):
 
     def _entry(self, record: Any, anchors: Set[str]) -> Entry:
         job, path = record.job, Path(record.path)
-        title, *rest = (record.labels or {}).values() or [path.name]
         return Entry(
-            title=str(title),
-            labels=", ".join(map(str, rest)),
-            anchor=_normal(path),
+            title=_title_of(record),
+            labels=", ".join(map(str, [*(record.labels or {}).values()][1:])),
+            anchor=normal(path),
             content=_content(path, anchors),
-            caption=Markup(record.caption),
+            caption=together(record.caption),
             sources=_named(job.input, ".parquet"),
             outputs=[Path(str(file)) for file in job.output],
             seconds=_total(_seconds(behind) for behind in self._behind(job)),
@@ -155,15 +172,10 @@ class Reporter(ReporterBase):
                 archive.writestr(str(folder / "index.html"), page)
                 archive.writestr(str(folder / SETTINGS), yaml.safe_dump(self.dag.workflow.config))
                 for path in sorted(kept):
-                    archive.write(path, str(folder / _normal(path)))
+                    archive.write(path, str(folder / normal(path)))
             os.replace(temporary, final)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def _normal(path: Path) -> str:
-    """The path as seen from the project's folder: its name in the archive."""
-    return Path(os.path.relpath(path)).as_posix()
 
 
 def _named(paths: Iterable[Any], suffix: str) -> list[Path]:
@@ -189,37 +201,30 @@ def _fit(paths: Iterable[Path]) -> Iterator[Path]:
 # --- What is shown of a file ----------------------------------------------------------
 
 
+def _title_of(record: Any) -> str:
+    """The first of the labels that the rule gives to a result, or its name."""
+    return str(next(iter((record.labels or {}).values()), Path(record.path).name))
+
+
+def _summary(record: Any, anchors: Set[str]) -> Markup:
+    """Of the claims that a job judged; the result is the text about them."""
+    text, claims = Path(record.path), tables.read(Path(record.job.output.claims), CLAIMS)
+    figures = json.loads(record.job.params.settings)["figures"]
+    return render(brief(claims, figures, text.name), text, anchors)
+
+
 def _content(path: Path, anchors: Set[str]) -> Markup:
     """A picture, a text or a short table, each a part of the page itself."""
     kind = mimetypes.guess_type(path)[0] or ""
     if kind.startswith("image/"):
         data = base64.b64encode(path.read_bytes()).decode()
-        return Markup('<img alt="{}" src="data:{};base64,{}">').format(path.stem, kind, data)
+        image = Markup('<a href="{}"><img alt="{}" src="data:{};base64,{}"></a>')
+        return image.format(normal(path), path.stem, kind, data)
     if path.suffix == ".md":
-        return _markdown(path, anchors)
+        return render(path.read_text(encoding="utf-8"), path, anchors)
     if path.suffix == ".parquet" and pq.read_metadata(path).num_rows <= LONGEST:
         return _table(path)
     return Markup("")
-
-
-def _markdown(path: Path, anchors: Set[str]) -> Markup:
-    """Markdown below the page's own headings, its links to other results within the page.
-
-    HTML in it is text like any other; the marks around the claims are for the README.
-    """
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    text = path.read_text(encoding="utf-8")
-    tokens = parser.parse(text.replace(BEGIN, "").replace(END, ""))
-    if tokens and tokens[0].tag == "h1":
-        tokens = tokens[3:]  # the page has a title for it
-    for token in tokens:
-        if token.type.startswith("heading_"):
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
-        for child in token.children or ():
-            target = _normal(path.parent / str(child.attrs.get("href", "")))
-            if child.type == "link_open" and target in anchors:
-                child.attrs["href"] = f"#{target}"
-    return Markup(parser.renderer.render(tokens, parser.options, {}))
 
 
 def _table(path: Path) -> Markup:
@@ -230,9 +235,9 @@ def _table(path: Path) -> Markup:
         row.format(Markup().join(Markup("<td>{}</td>").format(_cell(value)) for value in values))
         for values in zip(*table.to_pydict().values(), strict=True)
     )
-    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(
-        head, Markup().join(body)
-    )
+    return Markup(
+        '<div class="wide"><table><thead>{}</thead><tbody>{}</tbody></table></div>'
+    ).format(head, Markup().join(body))
 
 
 def _cell(value: Any) -> str:
@@ -243,7 +248,7 @@ def _cell(value: Any) -> str:
 def _describe(path: Path) -> dict[str, Any]:
     """Size, rows and setting of a Parquet file."""
     return {
-        "name": _normal(path),
+        "name": normal(path),
         "setting": _phrase(tables.setting(path)),  # first: it names a broken file
         "megabytes": path.stat().st_size / 1e6,
         "rows": pq.read_metadata(path).num_rows,
@@ -311,7 +316,7 @@ def _provenance(job: Any) -> Iterator[dict[str, Any]]:
     for path in _named(job.output, PROVENANCE):
         record = json.loads(path.read_text(encoding="utf-8"))
         same = all(_same(Path(name), digest) for name, digest in record["outputs"].items())
-        yield {"title": _title(job), "path": path, "name": _normal(path), "same": same, **record}
+        yield {"title": _title(job), "path": path, "name": normal(path), "same": same, **record}
 
 
 def _same(path: Path, digest: str) -> bool:
