@@ -68,11 +68,15 @@ def library(states: int, length: int, sparsity: int, buckets: int) -> ctypes.CDL
     sizes |= {"DIGITS": digits, "CODES": states**digits}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "floor.so"
-        command = [compiler(), *FLAGS, "-std=gnu11", "-shared", "-fPIC", "-o", str(path)]
-        command += [f"-D{name}={size}" for name, size in sizes.items()]
-        done = subprocess.run([*command, str(SOURCE)], capture_output=True, text=True)
-        if done.returncode:
-            raise Missing(f"{command[0]}: {done.stderr.strip().splitlines()[0]}")
+        program, compiled = compiler(), Path(folder) / "floor.o"
+        defined = [f"-D{name}={size}" for name, size in sizes.items()]
+        compiling = [*FLAGS, "-std=gnu11", "-fPIC", *defined, "-c", str(SOURCE), "-o", str(compiled)]
+        # Linked without -ffast-math, with which GCC before 13 adds code that, once loaded, turns
+        # off subnormal numbers in the whole process.
+        for step in (compiling, ["-shared", str(compiled), "-o", str(path)]):
+            done = subprocess.run([program, *step], capture_output=True, text=True)
+            if done.returncode:
+                raise Missing(f"{program}: {done.stderr.strip().splitlines()[0]}")
         return ctypes.CDLL(str(path))
 
 
