@@ -218,7 +218,7 @@ def gradients(
     value_gradient = torch.empty_like(value)
     gradient = torch.empty_like(columns) if out is None else out
     rule = _no_rule(columns[..., 0, 0, 0].numel(), columns.numpy().dtype, columns.shape[-3:])
-    _take_step(value, columns, stream, step, size, rule, (value_gradient, gradient))
+    training_step(value, columns, stream, step, size, rule, (value_gradient, gradient))
     return value_gradient, gradient
 
 
@@ -231,7 +231,7 @@ def training_step(
     rule: Rule,
     gradients: tuple[Tensor, Tensor] | None,
 ) -> None:
-    """Move V and A, contiguous, by a step's mini-batch.
+    """Move V and A, contiguous, by a step's mini-batch, on as many threads as pay.
 
     Parameters
     ----------
@@ -241,28 +241,9 @@ def training_step(
     gradients : two Tensors of these shapes, contiguous, optional
         Where the gradients of conditions go that the rule does not move.
     """
-    _take_step(value.detach(), columns.detach(), stream, step, size, rule, gradients)
-
-
-@cache
-def _no_rule(conditions: int, kind: np.dtype[Any], shape: tuple[int, int, int]) -> Rule:
-    """The rule that moves nothing."""
-    return Rule.of(conditions, kind, *shape[:2])
-
-
-def _take_step(
-    value: Tensor,
-    columns: Tensor,
-    stream: Stream,
-    step: Step,
-    size: int,
-    rule: Rule,
-    gradients: tuple[Tensor, Tensor] | None,
-) -> None:
-    """`scb.kernels.step.take_step`, on as many threads as pay."""
     stream.check(step, 0, size)
     replicates, states, length = columns.shape[-3:]
-    flat = columns.view(-1, replicates, states, length).numpy()
+    flat = columns.detach().view(-1, replicates, states, length).numpy()
     conditions, kind = len(flat), flat.dtype
     if gradients is None:
         slopes = np.empty((0, 0, 0, 0), kind), np.empty((0, 0, 0, 0), kind)
@@ -280,7 +261,7 @@ def _take_step(
         residuals,
     )
     arguments = (
-        value.view(-1, replicates, states, states).numpy(),
+        value.detach().view(-1, replicates, states, states).numpy(),
         flat,
         *slopes,
         rule,
@@ -307,6 +288,12 @@ def _take_step(
         over([0, rows], take_step, VALUES, *arguments)
     else:
         take_step(0, rows, all_stages, *arguments)
+
+
+@cache
+def _no_rule(conditions: int, kind: np.dtype[Any], shape: tuple[int, int, int]) -> Rule:
+    """The rule that moves nothing."""
+    return Rule.of(conditions, kind, *shape[:2])
 
 
 def _balanced(bounds: Sequence[int], starts: np.ndarray) -> list[int]:
