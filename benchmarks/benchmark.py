@@ -49,6 +49,7 @@ RATE = 1e-3  # small: no iterate leaves the usual numbers, however many steps ar
 SEED = 0
 LEAST_PAIRS = 3
 LOG_INTERVAL = 10  # the default of config.yaml
+REST = 0.25  # seconds: after an operation of several threads torch's others spin for 0.2 s
 NOT_RUN = {"median": None, "lower_quartile": None, "upper_quartile": None}
 BYTES_OF_ONE_HOT = 12  # a context token as a row of N: 8-byte integers, then floats
 
@@ -240,6 +241,8 @@ def alternate(
     two: list[float] = []
     end = time.perf_counter() + preset.seconds
     while len(one) < LEAST_PAIRS or (len(one) < preset.pairs and time.perf_counter() < end):
+        if theirs is not None and torch.get_num_threads() > 1:
+            time.sleep(REST)  # else they keep a core from ours
         one.append(seconds_of(ours, counts[0]))
         if theirs is not None:
             two.append(seconds_of(theirs, counts[1]))
