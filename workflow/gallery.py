@@ -28,7 +28,7 @@ from scb.dictionary import page as dictionary
 from scb.rebased.claims import NOTE as REBASED_NOTE
 from scb.settings import Settings
 from scb.store import tables
-from workflow import costs, rulegraph, speed, summary
+from workflow import costs, rulegraph, seeds, speed, summary
 from workflow.published import GALLERY, UNIVERSES
 from workflow.settings import digests
 
@@ -95,6 +95,7 @@ def answer(root: Path) -> str:
 
 FILLED = (
     Filled("docs/results.md", "claims", shown, GALLERY / "claims.parquet"),
+    Filled("docs/verdicts.md", "seeds", seeds.markdown, seeds.EARLIER),
     Filled("docs/multiverse.md", "universes", of_universes, UNIVERSES),
     Filled("docs/architecture.md", "rules", rulegraph.picture, Path("Snakefile")),
     Filled("docs/kernels.md", "speed", speed.tables, speed.RECORD),
