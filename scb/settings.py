@@ -220,6 +220,24 @@ class Sgd(Model):
     kind: Literal["sgd", "raw"]
     rate: Rate  # eta
     scaled: bool = True  # as of Stage 1
+    simplex: bool = False  # from A as softmax has it at the start
+
+
+class Logits(Model):
+    """Plain steps on the logits of a softmax, at the rate ``factor eta_A / a^2``."""
+
+    kind: Literal["softmax"]
+    rate: Rate  # eta, of V and in eta_A
+    factor: Rate = 1.0  # 1: an entry of weight a moves as under SGD
+    signal: Signal | None = 0.1  # a is of a useful entry at this alpha_A; null: a = 1/T
+
+
+class LogitsAdam(Model):
+    """Adam on the logits of a softmax."""
+
+    kind: Literal["softmax_adam"]
+    rate: Rate  # eta, of V
+    logit_rate: Rate  # Adam's
 
 
 class Plain(Model):
@@ -229,7 +247,7 @@ class Plain(Model):
     rate: Rate  # of V and of A
 
 
-Optimizer = Annotated[Proximal | Sgd | Plain, Field(discriminator="kind")]
+Optimizer = Annotated[Proximal | Sgd | Logits | LogitsAdam | Plain, Field(discriminator="kind")]
 
 
 class Stage1(Model):
@@ -240,6 +258,13 @@ class Stage1(Model):
     rounding: Rounding  # c of the normalised solution
     batch: Count  # B
     boost: Boost
+
+
+class FirstStage(Stage1):
+    """What the first stage of softmax attention reads, and a step that is repeated after it."""
+
+    repeats: Count  # of that step
+    softmax: Logits  # what takes it
 
 
 class Comparison(Model):
