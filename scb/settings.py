@@ -261,10 +261,9 @@ class Stage1(Model):
 
 
 class FirstStage(Stage1):
-    """What the first stage of softmax attention reads, and a step that is repeated after it."""
+    """What the first stage of softmax attention reads, and one step after it."""
 
-    repeats: Count  # of that step
-    softmax: Logits  # what takes it
+    softmax: Logits  # what takes that step
 
 
 class Comparison(Model):
@@ -955,6 +954,7 @@ class Judged(Model):
     simulation: Names  # C7; of simulation
     attention: str  # C8; of attention
     population: str  # C11; of training
+    softmax: str  # C12 and B6; of training
 
 
 class Elsewhere(Model):
@@ -1079,6 +1079,11 @@ class Settings(Model):
             if swept and swept.kind != "proximal":
                 at = f"training.{name}.optimizers.proximal.kind"
                 yield Fault(at, swept.kind, "it must be proximal: regularization sweeps its lambda")
+        on_logits = self.training.get(self.claims.printed.softmax)
+        trained = on_logits and on_logits.optimizers.get("softmax")
+        if trained and trained.kind != "softmax":
+            at = f"training.{self.claims.printed.softmax}.optimizers.softmax.kind"
+            yield Fault(at, trained.kind, "it must be softmax: C12 is about its steps")
         grid = self.regularization
         for name, section in self._swept():
             if (needed := grid.memory_of(section)) > LARGEST:
@@ -1171,6 +1176,7 @@ _NAMED = {
     "claims.printed.simulation": "simulation",
     "claims.printed.attention": "attention",
     "claims.printed.population": "training",
+    "claims.printed.softmax": "training",
     "rebased.section": "attention",
     "regularization.sections": "training",
     "multiverse.section": "training",
@@ -1196,6 +1202,7 @@ _NAMED = {
 _JUDGED = {
     "claims.printed.convergence": ("proximal", "proximal_large", "sgd"),
     "claims.printed.vocabulary": ("proximal", "sgd"),
+    "claims.printed.softmax": ("proximal_large", "sgd", "sgd_simplex", "softmax"),
     "regularization.sections": ("proximal",),
     "multiverse.section": ("proximal", "sgd", "sgd_small"),
     "multiverse.candidates.training": ("proximal", "proximal_large", "sgd"),

@@ -1,7 +1,8 @@
 """Softmax attention at the size of figure 1, beside what `optimizers` trains of it.
 
-The first stage: both transformers from the paper's start, on one stream, at rates by which A moves
-alike as long as it is nearly uniform. And one step, many times: from the end of the linear
+The first stage: both transformers from the paper's start, on one stream. One softmax transformer
+has the logit rate by which A moves as the linear one's as long as it is nearly uniform. Another has
+one so small that it stays nearly uniform. And one step, many times: from the end of the linear
 transformer's first stage, how much does a useless position of the softmax transformer gain or lose,
 by its weight?
 """
@@ -22,17 +23,22 @@ from scb.learning.curves import Curves
 from scb.learning.logits import logit_gradient, matched_rate, to_simplex
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
-from scb.learning.optimizers import build_optimizers
+from scb.learning.optimizers import Spec, build_optimizers
 from scb.learning.tables import ALIKE, CURVES
 from scb.settings import FirstStage, Logits, Sgd
 from scb.store import tables
 from scb.theory.logits import Drift
 from scb.theory.tables import WEIGHTS
 
-NAMES = ("linear", "softmax")
+SLOW = 0.01
+"""Share of the matched logit rate by which weights stay near 1/T all through the first stage: the
+noise of the linear model's A grows to some 15 times 1/T by then."""
 
 LEAST, PER_DECADE = -4, 5
 """Bins of weights begin at ``10^LEAST`` and end at 1."""
+
+REPEATS = 200
+"""Batches that the one step is taken on."""
 
 FEW = 16
 """Replicates whose weights are looked at, the first positive ones."""
@@ -60,56 +66,59 @@ def softmax(
     tables.write(logged, curves, CURVES, setting)
     tables.write(cosines, alike, ALIKE, setting)
 
-    _, switch, value, columns = (
-        part if isinstance(part, list | int) else part[0].to(device) for part in states.read(state)
-    )
+    _, switch, value, columns = states.read(state)
+    value, columns = value[0].to(device), columns[0].to(device)
     some = _positive(task, value, columns)[:FEW]
     few, spec = task.select(some), settings.softmax
-    bins, threshold = one_step(
+    bins, shrinking = one_step(
         few,
         Stream.of(few, settings.seed),
         value[some],
         to_simplex(columns[some]),
         matched_rate(few, spec.rate, spec.signal) * spec.factor,
-        range(switch, switch + settings.repeats),
+        range(switch, switch + REPEATS),
         settings.batch,
     )
     tables.write(
-        bins, weights, WEIGHTS, setting | {"replicates": len(some), "threshold": threshold}
+        bins, weights, WEIGHTS, setting | {"replicates": len(some), "shrinking": shrinking}
     )
 
 
 def first_stage(
     settings: FirstStage, task: Task, stream: Stream
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Curves of both transformers, and the cosines of what A and V have moved by."""
+    """Curves of all models, and cosines of what A and V have moved by with the linear model's."""
     rate, steps = settings.boost.rate, settings.boost.steps
+    specs: dict[str, Spec] = {
+        "linear": Sgd(kind="sgd", rate=rate),
+        "softmax": Logits(kind="softmax", rate=rate, signal=None),
+        "softmax_slow": Logits(kind="softmax", rate=rate, signal=None, factor=SLOW),
+    }
     start = LinearTransformer.initial(task)
     model = LinearTransformer(
-        *(part.expand(2, *part.shape) for part in (start.value, start.columns))
+        *(part.expand(len(specs), *part.shape) for part in (start.value, start.columns))
     )
-    specs = (Sgd(kind="sgd", rate=rate), Logits(kind="softmax", rate=rate, signal=None))
-    log = Curves(task, NAMES, "train", settings.log_interval, steps, settings.rounding)
-    logged, rows = log.observe(model), []
+    log = Curves(task, [*specs], "train", settings.log_interval, steps, settings.rounding)
+    logged, frames = log.observe(model), []
 
     def observe(step: int) -> None:
         logged(step)
-        if log.due(step) and step:
-            moved = (model.value - start.value).double(), (model.columns - start.columns).double()
-            value, attention = (cosine(*part, task.stationary) for part in (moved[0], moved[1].mT))
-            frame = pd.DataFrame({"attention_cosine": attention.cpu(), "value_cosine": value.cpu()})
-            rows.append(frame.assign(step=step, replicate=range(len(frame))))
+        if not log.due(step) or not step:
+            return
+        value = (model.value - start.value).detach().double()  # (3, R, N, N)
+        attention = (model.columns - start.columns).detach().double().mT  # (3, R, T, N)
+        for place, name in enumerate(specs):
+            if name != "linear":
+                cosines = {
+                    f"{part}_cosine": cosine(moved[0], moved[place], task.stationary).cpu()
+                    for part, moved in (("attention", attention), ("value", value))
+                }
+                frame = pd.DataFrame(cosines)
+                frames.append(frame.assign(optimizer=name, step=step, replicate=range(len(frame))))
 
-    with torch.no_grad():
-        train(
-            model,
-            build_optimizers(task, model, specs),
-            stream,
-            range(steps),
-            settings.batch,
-            observe,
-        )
-    return log.frame(), pd.concat(rows, ignore_index=True)
+    optimizers = build_optimizers(task, model, [*specs.values()])
+    train(model, optimizers, stream, range(steps), settings.batch, observe)
+    return log.frame(), pd.concat(frames, ignore_index=True)
 
 
 def cosine(left: Tensor, right: Tensor, stationary: Tensor) -> Tensor:
@@ -146,8 +155,8 @@ def one_step(
     -------
     bins : DataFrame
         In the columns of `WEIGHTS`.
-    threshold : float
-        Median of `Drift.threshold` over columns.
+    shrinking : float
+        Share of columns in which every weight shrinks: `Drift.threshold` is above 1.
     """
     kernel, logs = kernel_for(columns), columns.log()
     rates = rate[:, None] / task.stationary  # (R, N)
@@ -163,7 +172,7 @@ def one_step(
         growth = (2 * (moved.log_softmax(-1) - logs)[kept].double()).expm1()
         found.append(torch.bincount(some, growth) / counts)
     drift = Drift.of(task, value, columns, batch)
-    closed = drift.growth(columns.double(), rates)  # (R, N, T)
+    closed = drift.growth(columns.double(), rate[:, None])  # (R, N, T)
     frame = pd.DataFrame(
         {
             "weight": torch.exp(torch.bincount(some, logs[kept].double()) / counts).cpu(),
@@ -173,7 +182,9 @@ def one_step(
             "predicted": (torch.bincount(some, closed[kept]) / counts).cpu(),
         }
     )
-    return frame[frame["positions"] > 0], float(drift.threshold(rates).median())
+    return frame[frame["positions"] > 0], float(
+        (drift.threshold(rate[:, None]) > 1).double().mean()
+    )
 
 
 def _positive(task: Task, value: Tensor, columns: Tensor) -> list[int]:

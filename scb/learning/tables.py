@@ -36,6 +36,7 @@ STATES = schema(
 """One row per optimizer, replicate and state k, of `scb.learning.states`."""
 
 ALIKE = schema(
+    optimizer=Column(pa.string(), "`softmax`, at the matched logit rate, or `softmax_slow`"),
     replicate=REPLICATE,
     step=Column(pa.int32(), "index of training", "", "steps"),
     attention_cosine=Column(
@@ -44,7 +45,7 @@ ALIKE = schema(
     ),
     value_cosine=Column(pa.float64(), r"$\mu$-cosine of what V has moved by in both"),
 )
-"""One row per replicate and logged step of both transformers' first stage."""
+"""One row per softmax model, replicate and logged step of the first stage."""
 
 STARTS: tuple[str, ...] = ("one_step", "transfer", "scratch")
 """How a run of `TRANSFER` began: the one step alone, at every number of samples; the one

@@ -67,15 +67,15 @@ class Drift:
         ----------
         weights : Tensor, shape (..., N, K)
             a of K useless positions of each column.
-        rate : Tensor, shape (..., N)
-            eta_w / mu_k.
+        rate : Tensor, broadcastable to (..., N)
+            eta_w.
 
         Returns
         -------
         Tensor, shape (..., N, K)
         """
         rate, noise, shared, energy, pull, gain = (
-            part[..., None]
+            part.expand_as(self.gain)[..., None]
             for part in (rate, self.noise, self.shared, self.energy, self.pull, self.gain)
         )
         spread = rate * noise * (weights.square() - shared)
