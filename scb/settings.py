@@ -944,6 +944,7 @@ class Draw(Model):
     fig5_vocabulary_best: Rows | None = None
     fig6_simulation: Columns
     fig6_simulation_best: Columns | None = None
+    softmax: Curves
 
 
 class Judged(Model):
@@ -1192,6 +1193,7 @@ _NAMED = {
             ("fig4_similarity", "section", "training"),
             ("fig5_vocabulary", "sections", "training"),
             ("fig6_simulation", "sections", "simulation"),
+            ("softmax", "section", "training"),
         )
         for best in ("", "_best")
     },
