@@ -1204,7 +1204,7 @@ _NAMED = {
 _JUDGED = {
     "claims.printed.convergence": ("proximal", "proximal_large", "sgd"),
     "claims.printed.vocabulary": ("proximal", "sgd"),
-    "claims.printed.softmax": ("proximal_large", "sgd", "sgd_simplex", "softmax"),
+    "claims.printed.softmax": ("proximal_best", "sgd", "sgd_simplex", "softmax"),
     "regularization.sections": ("proximal",),
     "multiverse.section": ("proximal", "sgd", "sgd_small"),
     "multiverse.candidates.training": ("proximal", "proximal_large", "sgd"),

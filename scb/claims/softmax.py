@@ -125,8 +125,8 @@ def b6(read: Endpoints) -> Claim:
     """SGD on the logits against proximal at its best lambda."""
 
     def compared(endpoint: str, bar: Bar | None, said: str) -> Part:
-        found = ratio(read("softmax", endpoint), read("proximal_large", endpoint))
-        return Part(f"{said}, softmax / proximal with our larger λ", bar, **median(read, found))
+        found = ratio(read("softmax", endpoint), read("proximal_best", endpoint))
+        return Part(f"{said}, softmax / proximal at its best λ", bar, **median(read, found))
 
     return Claim(
         "B6",
