@@ -247,7 +247,7 @@ class Plain(Model):
     rate: Rate  # of V and of A
 
 
-Optimizer = Annotated[Proximal | Sgd | Logits | LogitsAdam | Plain, Field(discriminator="kind")]
+Optimizer = Annotated[Proximal | Sgd | Plain | Logits | LogitsAdam, Field(discriminator="kind")]
 
 
 class Stage1(Model):
