@@ -66,36 +66,38 @@ def test_softmax_leaves_the_noise_out(changes, refuted):
     assert found == [REFUTED if place in refuted else SHOWN for place in range(4)]
 
 
-def first(gain, slow_gain=0.0):
-    """A first stage from scratch that gains so much by either rate."""
+def first(gain, luck=0.0, slow=0.0):
+    """A first stage that gains so much at the matched rate, all there is in a share by luck."""
+    lucky = np.random.default_rng(4).permutation(REPLICATES) < luck * REPLICATES
     curves = {
-        (name, f"{part}_signal"): np.outer(1 + 0.01 * np.arange(REPLICATES) / REPLICATES, reach)
-        for name, level in (("linear", 0.1), ("softmax", gain), ("softmax_slow", slow_gain))
-        for part in ("value", "attention")
-        for reach in [level * STEPS / 400]
+        (name, "attention_signal"): np.outer(np.where(lucky, 1.0, level), STEPS / 400)
+        for name, level in (("linear", 0.1), ("softmax", gain), ("softmax_slow", slow))
     }
     return run_of(curves, STEPS)
 
 
 def after(reach):
     """A run after step 400 that goes from 0.1 to ``reach`` in as many steps."""
-    curves = {
-        ("softmax", f"{part}_signal"): np.tile(0.1 + (reach - 0.1) * STEPS / 400, (REPLICATES, 1))
-        for part in ("value", "attention")
-    }
-    return run_of(curves, STEPS + 400)
+    signal = 0.1 + (reach - 0.1) * STEPS / 400
+    return run_of({("softmax", "attention_signal"): np.tile(signal, (REPLICATES, 1))}, STEPS + 400)
 
 
 @pytest.mark.parametrize(
-    ("gains", "expected"),
-    [((0.1, 0.0), SHOWN), ((-0.1, 0.0), SHOWN), ((0.5, 0.0), REFUTED), ((0.0, 0.5), REFUTED)],
+    ("gain", "luck", "expected"),
+    [(0.1, 0.0, SHOWN), (-0.1, 0.3, SHOWN), (0.0, 0.7, REFUTED), (0.5, 0.0, REFUTED)],
 )
-def test_the_first_stage_is_slow(gains, expected):
-    assert outcomes(softmax.c12c(planted(), after(0.9), first(*gains))) == [expected]
+def test_the_first_stage_is_slow(gain, luck, expected):
+    assert outcomes(softmax.c12c(planted(), after(0.9), first(gain, luck))) == [expected]
 
 
 def test_two_stages_without_gain_are_alike():
     assert outcomes(softmax.c12c(planted(), after(0.1), first(0.0))) == [REFUTED]
+
+
+def test_the_small_rate_is_reported():
+    claim = softmax.c12c(planted(), after(0.9), first(0.0, slow=0.9))
+    assert claim.parts[1].bar is None
+    assert not claim.parts[1].over.values.any()
 
 
 @pytest.mark.parametrize(
