@@ -98,8 +98,8 @@ TABLES = (
         learning.CURVES,
         "An optimizer, a replicate and a logged step.",
         "`SECTION/boost.parquet`, `optimizers.parquet`, `attention.parquet`, `simulation.parquet`, "
-        "`check.parquet`; `regularization/SWEEP.parquet`; `rebased/columns.parquet`; "
-        "`curves.parquet` of `scb train`",
+        "`check.parquet`, `softmax/softmax.parquet`; `regularization/SWEEP.parquet`; "
+        "`rebased/columns.parquet`; `curves.parquet` of `scb train`",
         "`scb.learning.curves.Curves` and `scb.learning.metrics`; sections 3 and 4",
         metrics=True,
     ),
@@ -128,6 +128,20 @@ TABLES = (
         "A correlation asked for, a replicate and a state k.",
         "`transfer/pretrained.parquet`",
         "`scb.theory.transfer.Conditions`; section 4, conditions (1) to (3)",
+    ),
+    Table(
+        "ALIKE",
+        learning.ALIKE,
+        "A softmax model, a replicate and a logged step.",
+        "`softmax/alike.parquet`",
+        "`scb.experiments.softmax`; section 5.2",
+    ),
+    Table(
+        "WEIGHTS",
+        theory.WEIGHTS,
+        "A bin of weights.",
+        "`softmax/weights.parquet`",
+        "`scb.theory.logits.Drift`; section 5.2",
     ),
     Table(
         "CLOSED_FORMS",

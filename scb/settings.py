@@ -220,6 +220,24 @@ class Sgd(Model):
     kind: Literal["sgd", "raw"]
     rate: Rate  # eta
     scaled: bool = True  # as of Stage 1
+    simplex: bool = False  # from A as softmax has it at the start
+
+
+class Logits(Model):
+    """Plain steps on the logits of a softmax, at the rate ``factor eta_A / a^2``."""
+
+    kind: Literal["softmax"]
+    rate: Rate  # eta, of V and in eta_A
+    factor: Rate = 1.0  # 1: an entry of weight a moves as under SGD
+    signal: Signal | None = 0.1  # a is of a useful entry at this alpha_A; null: a = 1/T
+
+
+class LogitsAdam(Model):
+    """Adam on the logits of a softmax."""
+
+    kind: Literal["softmax_adam"]
+    rate: Rate  # eta, of V
+    logit_rate: Rate  # Adam's
 
 
 class Plain(Model):
@@ -229,7 +247,7 @@ class Plain(Model):
     rate: Rate  # of V and of A
 
 
-Optimizer = Annotated[Proximal | Sgd | Plain, Field(discriminator="kind")]
+Optimizer = Annotated[Proximal | Sgd | Plain | Logits | LogitsAdam, Field(discriminator="kind")]
 
 
 class Stage1(Model):
@@ -240,6 +258,12 @@ class Stage1(Model):
     rounding: Rounding  # c of the normalised solution
     batch: Count  # B
     boost: Boost
+
+
+class FirstStage(Stage1):
+    """What the first stage of softmax attention reads, and one step after it."""
+
+    softmax: Logits  # what takes that step
 
 
 class Comparison(Model):
@@ -920,6 +944,7 @@ class Draw(Model):
     fig5_vocabulary_best: Rows | None = None
     fig6_simulation: Columns
     fig6_simulation_best: Columns | None = None
+    softmax: Curves
 
 
 class Judged(Model):
@@ -930,6 +955,7 @@ class Judged(Model):
     simulation: Names  # C7; of simulation
     attention: str  # C8; of attention
     population: str  # C11; of training
+    softmax: str  # C12 and B6; of training
 
 
 class Elsewhere(Model):
@@ -1054,6 +1080,11 @@ class Settings(Model):
             if swept and swept.kind != "proximal":
                 at = f"training.{name}.optimizers.proximal.kind"
                 yield Fault(at, swept.kind, "it must be proximal: regularization sweeps its lambda")
+        on_logits = self.training.get(self.claims.printed.softmax)
+        trained = on_logits and on_logits.optimizers.get("softmax")
+        if trained and trained.kind != "softmax":
+            at = f"training.{self.claims.printed.softmax}.optimizers.softmax.kind"
+            yield Fault(at, trained.kind, "it must be softmax: C12 is about its steps")
         grid = self.regularization
         for name, section in self._swept():
             if (needed := grid.memory_of(section)) > LARGEST:
@@ -1146,6 +1177,7 @@ _NAMED = {
     "claims.printed.simulation": "simulation",
     "claims.printed.attention": "attention",
     "claims.printed.population": "training",
+    "claims.printed.softmax": "training",
     "rebased.section": "attention",
     "regularization.sections": "training",
     "multiverse.section": "training",
@@ -1161,6 +1193,7 @@ _NAMED = {
             ("fig4_similarity", "section", "training"),
             ("fig5_vocabulary", "sections", "training"),
             ("fig6_simulation", "sections", "simulation"),
+            ("softmax", "section", "training"),
         )
         for best in ("", "_best")
     },
@@ -1171,6 +1204,7 @@ _NAMED = {
 _JUDGED = {
     "claims.printed.convergence": ("proximal", "proximal_large", "sgd"),
     "claims.printed.vocabulary": ("proximal", "sgd"),
+    "claims.printed.softmax": ("proximal_best", "sgd", "sgd_simplex", "softmax"),
     "regularization.sections": ("proximal",),
     "multiverse.section": ("proximal", "sgd", "sgd_small"),
     "multiverse.candidates.training": ("proximal", "proximal_large", "sgd"),

@@ -67,6 +67,11 @@ def tables_of(output: Any) -> dict[str, str]:
     return {name: path for name, path in output.items() if path.endswith(".parquet")}
 
 
+def renamed(output: Any, **names: str) -> dict[str, str]:
+    """The same, some of them by other names."""
+    return {names.get(name, name): path for name, path in tables_of(output).items()}
+
+
 def trained(sections: Iterable[str], *names: str) -> dict[str, list[str]]:
     """Tables of sections that train, one of each kind for each section; others by ``names``."""
     kinds = {**{name: name for name in names}, "boost": "boost", "curves": "optimizers"}

@@ -106,7 +106,9 @@ def judged_sections(settings: Settings) -> JudgedSections:
     """As printed, at their best, and with a stated value changed."""
     claims, printed = settings.claims, settings.claims.printed
     named = {
-        "training": [printed.convergence, *printed.vocabulary, printed.population],
+        "training": [
+            *(printed.convergence, *printed.vocabulary, printed.population, printed.softmax)
+        ],
         "simulation": [*printed.simulation],
         "attention": [printed.attention],
     }

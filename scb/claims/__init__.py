@@ -18,7 +18,7 @@ A normalised V decides nothing: fitted on the population loss it is P exactly ev
 learnt nothing (`scb.learning.algorithm.refit_value` at the uniform A), so that it would make any
 claim partly true. It is reported with the normalised A, which decides.
 
-C1 to C7, C9 and the claims of our own (B1 to B4) read `scb.analysis.endpoints.Endpoints`, so they
-judge curves and tables of many readings alike. C12, how softmax attention trains at the size of
-figure 1, is not judged yet: no experiment trains that.
+C1 to C7, C9 and the claims of our own (B1 to B4, B6) read `scb.analysis.endpoints.Endpoints`, so
+they judge curves and tables of many readings alike. C12, how softmax attention trains at the size
+of figure 1, is three sentences of the paper: C12a, C12b and C12c.
 """

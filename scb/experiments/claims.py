@@ -15,7 +15,15 @@ from scb.analysis.multiverse import Across as Fared
 from scb.analysis.multiverse import across
 from scb.analysis.runs import Array, Run
 from scb.analysis.tables import MULTIVERSE
-from scb.claims import attention, convergence, population, simulation, transfer, vocabulary
+from scb.claims import (
+    attention,
+    convergence,
+    population,
+    simulation,
+    softmax,
+    transfer,
+    vocabulary,
+)
 from scb.claims.markdown import note_of, render
 from scb.claims.tables import (
     BEST,
@@ -31,7 +39,7 @@ from scb.claims.verdict import REFUTED, SHOWN, Claim, judge
 from scb.data.tables import TASKS
 from scb.data.task import Task
 from scb.experiments.job import IfThere, Inputs, Output, job
-from scb.learning.tables import STATES, TRANSFER
+from scb.learning.tables import ALIKE, STATES, TRANSFER
 from scb.settings import Elsewhere, Judged, Judging
 from scb.store.files import replacing
 from scb.store.tables import read, write
@@ -144,6 +152,7 @@ def printed(tables: Tables, named: Judged) -> list[Claim]:
         for name, path in tables.paths.items()
         if name.startswith("transfer/") and name != "transfer/pretrained"
     )
+    _, read12 = tables.endpoints(named.softmax)
     return [
         *convergence.claims(read1),
         vocabulary.c6([tables.endpoints(section) for section in named.vocabulary]),
@@ -152,7 +161,14 @@ def printed(tables: Tables, named: Judged) -> list[Claim]:
         transfer.c9(read1, figure1, transferred),
         transfer.c10(pretrained, transferred),
         population.c11(tables.plain(named.population), tables.plain(named.convergence)),
+        *softmax.c12(
+            read12,
+            tables.trained(named.softmax),
+            Run.read(tables.paths[f"{named.softmax}/softmax"]),
+            read(tables.paths[f"{named.softmax}/alike"], ALIKE),
+        ),
         *convergence.beyond(read1),
+        softmax.b6(read12),
     ]
 
 

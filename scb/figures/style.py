@@ -71,6 +71,10 @@ LOOKS = {
     "population": Look("population path", "#000000", (0, (5, 1.5, 1, 1.5))),
     "linear": Look("linear", "#56b4e9"),
     "softmax": Look("softmax", "#a6611a", (0, (4, 1.2))),
+    "softmax_slow": Look("softmax, slower", "#de8f05", (0, (1, 1))),
+    "softmax_fast": Look("softmax, faster", "#999933", (0, (2, 1))),
+    "softmax_adam": Look("softmax, Adam", "#882255", (0, (4, 1, 1, 1))),
+    "sgd_simplex": Look("SGD from the simplex", "#44aa99", (0, (1, 1))),
 }
 
 SPARE = ("#de8f05", "#882255", "#44aa99", "#999933", "#117733")

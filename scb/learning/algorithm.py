@@ -14,10 +14,12 @@ from scb.data.stream import Stream
 from scb.data.task import Task
 from scb.kernels import kernel_for
 from scb.kernels.reference import project_columns
+from scb.learning.logits import to_simplex
 from scb.learning.metrics import AttentionStatistics, attention_signal, useful_entries, value_signal
 from scb.learning.models import LinearTransformer, Model
 from scb.learning.optimizers import Spec, preconditioned
 from scb.learning.replay import stepping
+from scb.settings import Logits, LogitsAdam
 from scb.store.progress import progress
 
 
@@ -122,7 +124,8 @@ def normalise(task: Task, columns: Tensor, rounding: float) -> tuple[Tensor, Att
 def branch(task: Task, value: Tensor, columns: Tensor, specs: Sequence[Spec]) -> LinearTransformer:
     """A model with the end of Stage 1 in a condition for each optimizer: Stage 2 opens.
 
-    Where an optimizer asks for it, entries of A below `switch_threshold` are dropped.
+    Where an optimizer asks for it, entries of A below `switch_threshold` are dropped, or A is
+    brought to where a softmax can be.
 
     Parameters
     ----------
@@ -136,7 +139,13 @@ def branch(task: Task, value: Tensor, columns: Tensor, specs: Sequence[Spec]) ->
     sparse = sparsify(columns, switch_threshold(task, value).to(columns))
     chosen = torch.tensor(thresholded, device=columns.device)[:, None, None, None]
     branches = torch.where(chosen, sparse, columns)  # (G, R, N, T)
+    if softmax := [place for place, spec in enumerate(specs) if _on_simplex(spec)]:
+        branches[softmax] = to_simplex(columns)
     return LinearTransformer(value.expand(len(specs), *value.shape), branches)
+
+
+def _on_simplex(spec: Spec) -> bool:
+    return isinstance(spec, Logits | LogitsAdam) or getattr(spec, "simplex", False)
 
 
 def train(

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from scb.data.task import Task
 from scb.kernels import kernel_for
-from scb.settings import Plain, Proximal, Sgd
+from scb.settings import Logits, LogitsAdam, Plain, Proximal, Sgd
 
 Rate = float | Tensor
 """A number, or one per condition and replicate: broadcastable to (..., R)."""
 
-Spec = Proximal | Sgd | Plain
+Spec = Proximal | Sgd | Logits | LogitsAdam | Plain
 """What the settings say of an optimizer."""
 
 
@@ -112,6 +112,35 @@ def _adam(task: Task, model: Parameters, specs: Sequence[Any]) -> list[torch.opt
     return [Part(model, slice(i, i + 1), task, [spec], build) for i, spec in enumerate(specs)]
 
 
+def _logits(task: Task, model: Parameters, specs: Sequence[Any]) -> list[torch.optim.Optimizer]:
+    from scb.learning.logits import LogitGradient, matched_rate  # it builds on this module
+
+    value_rate, _ = _rates(task, _per_condition(task, [spec.rate for spec in specs]), scaled=True)
+    logit_rate = torch.stack(
+        [spec.factor * matched_rate(task, spec.rate, spec.signal) for spec in specs]
+    )  # (G, R)
+    # A first: what has no closed form is to be found before V is taken for a rule's.
+    return [
+        LogitGradient(model.columns, task.stationary, logit_rate),
+        ValueGradient(model.value, task.stationary, value_rate),
+    ]
+
+
+def _logits_adam(
+    task: Task, model: Parameters, specs: Sequence[Any]
+) -> list[torch.optim.Optimizer]:
+    from scb.learning.logits import LogitAdam
+
+    def build(task: Task, part: Parameters, some: Sequence[Any]) -> list[torch.optim.Optimizer]:
+        value_rate, _ = _rates(task, some[0].rate, scaled=True)
+        return [
+            LogitAdam(part.columns, some[0].logit_rate),
+            ValueGradient(part.value, task.stationary, value_rate),
+        ]
+
+    return [Part(model, slice(i, i + 1), task, [spec], build) for i, spec in enumerate(specs)]
+
+
 Build = Callable[[Task, Parameters, Sequence[Any]], list[torch.optim.Optimizer]]
 
 KINDS: dict[str, Build] = {
@@ -120,6 +149,8 @@ KINDS: dict[str, Build] = {
     "raw": _raw,  # without preconditioner and projection
     "vanilla": _raw,  # nor K_Q and K_P: eta as it is
     "adam": _adam,
+    "softmax": _logits,  # on the logits of A
+    "softmax_adam": _logits_adam,
 }
 """How the optimizers of each kind are built, of a model with a condition for each spec."""
 
@@ -153,7 +184,7 @@ def _precondition(gradient: Tensor, row: Tensor, column: Tensor, direction: Tens
     return scaled - (scaled @ column) * direction
 
 
-def _per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
+def per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
     """Checked rate of shape (..., R, 1, 1) in the dtype and on the device of ``like``."""
     # In double precision first: a float is not to be rounded to single where the run is not.
     rate = rate if isinstance(rate, Tensor) else torch.tensor(rate, dtype=torch.float64)
@@ -253,7 +284,7 @@ class ValueGradient(Optimizer):
     def __init__(self, value: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
         self.stationary = stationary.to(value)
         self._preconditioner = _preconditioner(self.stationary)
-        super().__init__([value], {"lr": _per_matrix("rate", rate, value)})
+        super().__init__([value], {"lr": per_matrix("rate", rate, value)})
 
     def update(self) -> None:
         """One step from the parameter's ``.grad``."""
@@ -292,8 +323,8 @@ class ProximalGradient(Optimizer):
         self, columns: nn.Parameter, stationary: Tensor, rate: Rate, penalty: Rate = 0.0
     ) -> None:
         self.stationary = stationary.to(columns)
-        lr = _per_matrix("rate", rate, columns)
-        threshold = _per_matrix("penalty", penalty, columns, positive=False)
+        lr = per_matrix("rate", rate, columns)
+        threshold = per_matrix("penalty", penalty, columns, positive=False)
         super().__init__([columns], {"lr": lr, "penalty": threshold})
 
     def update(self) -> None:
@@ -326,7 +357,7 @@ class RawGradient(Optimizer):
     replayable = True
 
     def __init__(self, matrix: nn.Parameter, rate: Rate) -> None:
-        super().__init__([matrix], {"lr": _per_matrix("rate", rate, matrix)})
+        super().__init__([matrix], {"lr": per_matrix("rate", rate, matrix)})
 
     def update(self) -> None:
         """One step from the parameter's ``.grad``."""

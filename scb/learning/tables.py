@@ -35,6 +35,18 @@ STATES = schema(
 )
 """One row per optimizer, replicate and state k, of `scb.learning.states`."""
 
+ALIKE = schema(
+    optimizer=Column(pa.string(), "`softmax`, at the matched logit rate, or `softmax_slow`"),
+    replicate=REPLICATE,
+    step=Column(pa.int32(), "index of training", "", "steps"),
+    attention_cosine=Column(
+        pa.float64(),
+        r"$\mu$-cosine of what A has moved by in the linear and the softmax transformer",
+    ),
+    value_cosine=Column(pa.float64(), r"$\mu$-cosine of what V has moved by in both"),
+)
+"""One row per softmax model, replicate and logged step of the first stage."""
+
 STARTS: tuple[str, ...] = ("one_step", "transfer", "scratch")
 """How a run of `TRANSFER` began: the one step alone, at every number of samples; the one
 step and then Stage 2; the paper's own start."""

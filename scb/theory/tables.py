@@ -40,3 +40,15 @@ CLOSED_FORMS = schema(
     quantity=Column(pa.string(), "name in `scb.experiments.closed_forms.quantities`"),
 )
 """One row per quantity of `scb.experiments.closed_forms.quantities`."""
+
+WEIGHTS = schema(
+    weight=Column(pa.float64(), "weight of a useless position, the geometric mean", "$a$"),
+    positions=Column(pa.int64(), "how many have about this weight"),
+    measured=Column(
+        pa.float64(), r"mean relative growth of $a^2$ in a step", r"$\mathrm{E}\,\Delta a^2 / a^2$"
+    ),
+    deviation=Column(pa.float64(), "standard deviation of this mean over batches"),
+    predicted=Column(pa.float64(), "the same by the closed form"),
+)
+"""One row per bin of weights of `scb.experiments.softmax`; the closed form is
+`scb.theory.logits.Drift.growth`."""

@@ -60,6 +60,9 @@ TRUTH = {
     "sgd": SGD,
     "sgd_small": SGD
     | {"last_value_signal": 0.3, "last_attention_signal": 0.3, "last_attention_distance": 0.6},
+    "sgd_simplex": SGD,
+    "proximal_best": PROXIMAL | {"last_value_distance": 0.01, "last_attention_distance": 0.02},
+    "softmax": PROXIMAL | {"last_value_distance": 0.005, "last_attention_distance": 0.015},
 }
 assert all(set(values) == set(ENDPOINTS) for values in TRUTH.values())
 

@@ -127,7 +127,9 @@ def test_rates_must_be_positive(make_task, rate):
 
 SPECS = {
     kind: model(
-        kind=kind, rate=0.02, **({"penalty": 1e-3} if "penalty" in model.model_fields else {})
+        kind=kind,
+        rate=0.02,
+        **dict.fromkeys({"penalty", "logit_rate"} & set(model.model_fields), 1e-3),
     )
     for model in get_args(Spec)
     for kind in get_args(model.model_fields["kind"].annotation)
@@ -236,7 +238,7 @@ def test_numbers_keep_double_precision(make_task, kind, name):
         changed = spec.model_copy(update={"rate": 0.1, name: number})
         for optimizer in build_optimizers(task, model, [changed]):
             optimizer.step()
-        found.append(model.columns.detach())
+        found.append(torch.cat([part.detach().flatten() for part in (model.value, model.columns)]))
     assert not torch.equal(*found)
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
 

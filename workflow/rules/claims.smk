@@ -14,6 +14,8 @@ use rule experiment as claims with:
             *expand(rules.simulation.output.curves, section=JUDGED.simulation),
             *expand(rules.attention.output.curves, section=JUDGED.attention),
             *expand(rules.attention.output.states, section=JUDGED.attention),
+            rules.softmax.output.curves,
+            rules.softmax.output.alike,
             *TRANSFER_CURVES,
             rules.pretrain.output.pretrained,
             *expand(rules.tasks.output.tasks, section=[*JUDGED.attention, *JUDGED.training]),

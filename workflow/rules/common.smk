@@ -22,6 +22,7 @@ TRAINING, SIMULATION, ATTENTION = SETTINGS.training, SETTINGS.simulation, SETTIN
 TASKS = {**TRAINING, **SIMULATION, **ATTENTION, "check": SETTINGS.check}
 # Tasks that are no section's, by where they lie in the results.
 FURTHER = conditions.further_tasks(SETTINGS)
+SOFTMAX = SETTINGS.claims.printed.softmax
 COMPARED = [section for section, settings in TRAINING.items() if settings.optimizers]
 
 DIGESTS = digests(SETTINGS)

@@ -90,6 +90,27 @@ use rule training as attention with:
         settings=lambda wildcards: read.Scheduled.of(ATTENTION[wildcards.section]).as_json(),
 
 
+use rule training as softmax with:
+    """The first stage of softmax attention, and one of its steps after the linear one's."""
+    input:
+        modules=code("scb.experiments.softmax", "softmax"),
+        tasks=f"<results>/{SOFTMAX}/tasks.parquet",
+        state=f"<results>/{SOFTMAX}/boost_state.parquet",
+    output:
+        curves="<results>/<job>.parquet",
+        alike=f"<results>/{SOFTMAX}/alike.parquet",
+        weights=f"<results>/{SOFTMAX}/weights.parquet",
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job=f"{SOFTMAX}/softmax",
+    resources:
+        **on_device(TASKS[SOFTMAX].memory),
+    params:
+        settings=read.FirstStage.of(
+            TRAINING[SOFTMAX], softmax=TRAINING[SOFTMAX].optimizers["softmax"]
+        ).as_json(),
+
+
 use rule experiment as simulation with:
     """Stages 1 and 2 without sequences."""
     input:

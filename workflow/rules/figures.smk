@@ -1,7 +1,7 @@
 # A figure is a module of scb.figures, an entry here and a caption in workflow/report.
 
 from workflow.jobs import BEST, Figure, configured, files_by_target, input_options
-from workflow.jobs import attended, simulated, tables_of, trained
+from workflow.jobs import attended, renamed, simulated, tables_of, trained
 
 DRAW = SETTINGS.draw
 
@@ -14,6 +14,10 @@ FIGURES = {
     "fig4_similarity": Figure("4 Similarity", lambda drawn: trained([drawn.section])),
     "fig5_vocabulary": Figure("5 Vocabulary", lambda drawn: trained(drawn.sections)),
     "fig6_simulation": Figure("6 Simulation", lambda drawn: simulated(drawn.sections)),
+    "softmax": Figure(
+        "Softmax at the size of figure 1",
+        lambda drawn: {**trained([drawn.section]), **renamed(rules.softmax.output, curves="first")},
+    ),
     "transfer": Figure("Transfer", {"curves": TRANSFER_CURVES}),
     "stage1_samples": Figure(
         "Samples of Stage 1",
