@@ -40,7 +40,7 @@ def smoke(tmp_path_factory):
         root.mkdir()
         project = copy_tree(root)
         commit(project)
-        run = project.snakemake()
+        run = project.run()
         assert run.returncode == 0, run.stdout
 
     return once(tmp_path_factory, "smoke", make)
