@@ -162,7 +162,7 @@ class Project:
         self, *arguments: str, settings: tuple[str, ...] = (SMOKE,)
     ) -> subprocess.CompletedProcess[str]:
         """The same in forks of processes that have imported libraries: it and its jobs."""
-        snakemake, jobs = _forks(*SNAKEMAKE), _forks(*JOB)
+        snakemake, jobs = forks(SNAKEMAKE), forks(JOB)
         words = _words(arguments, settings)
         with tempfile.TemporaryDirectory() as folder:
             said = Path(folder) / "said"
@@ -196,13 +196,13 @@ def _environment() -> dict[str, str]:
 
 
 @cache
-def _forks(*imports: str) -> Forks:
+def forks(imports: tuple[str, ...], root: Path | None = None) -> Forks:
     """Of one process for all tests that this one runs."""
-    place = Path(tempfile.mkdtemp())
+    place = Path(tempfile.mkdtemp())  # the path of a socket must be short
     atexit.register(shutil.rmtree, place)
-    forks = Forks(place, imports)
-    atexit.register(forks.end)
-    return forks
+    found = Forks(place, imports, root)
+    atexit.register(found.end)
+    return found
 
 
 def copy_tree(root: Path) -> Project:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from forks import JOB, Forks
+from forks import JOB
 from hypothesis import HealthCheck, Phase, event, given, note, seed, settings
 from hypothesis import strategies as st
 from project import CONFIG as FULL
-from project import GATHERING, SHORT, SMALL, copy_tree, merge
+from project import GATHERING, SHORT, SMALL, copy_tree, forks, merge
 
 from scb.data.samplers import SAMPLERS, WEIGHTS
 from scb.faults import dotted
@@ -133,9 +133,7 @@ def mutations(draw, part):
 def place(tmp_path_factory):
     """A folder for copies of a finished run, and forks that run jobs in it."""
     project = copy_tree(tmp_path_factory.mktemp("fuzz"))
-    forks = Forks(tmp_path_factory.mktemp("forks"), (*JOB, *COMMON), project.root)
-    yield project, forks
-    forks.end()
+    return project, forks((*JOB, *COMMON), project.root)
 
 
 def listed(text, name):
@@ -173,7 +171,7 @@ def names_one_of(touched, fault, project):
 
 
 def tried(place, finished, targets, config, touched):
-    project, forks = place
+    project, forked = place
     for name in ("smoke", ".snakemake"):
         shutil.rmtree(project.root / name, ignore_errors=True)
         shutil.copytree(finished.root / name, project.root / name)
@@ -194,7 +192,7 @@ def tried(place, finished, targets, config, touched):
         assert (python, flag, arrow, both) == ("python", "-m", ">", "2>&1")
         path = project.root / log
         path.parent.mkdir(parents=True, exist_ok=True)
-        status = forks.run([module, *arguments], project.root, path)
+        status = forked.run([module, *arguments], project.root, path)
         assert status == 0, f"{module} ended with {status}: {path.read_text()[-3000:]}"
     # Nothing outside the two folders.
     folders = {Path(config[key]).parts[0] for key in ("results", "figures")}
