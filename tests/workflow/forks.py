@@ -150,6 +150,7 @@ def _start(asked: Any, files: Sequence[int]) -> None:
     sys.path[0] = folder
     sys.executable = python or sys.executable
     random.seed()
+    sys.orig_argv[1:] = ["-m", *words]
     module, *sys.argv[1:] = words
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
