@@ -40,7 +40,7 @@ def smoke(tmp_path_factory):
         root.mkdir()
         project = copy_tree(root)
         commit(project)
-        run = project.run()
+        run = project.snakemake()
         assert run.returncode == 0, run.stdout
 
     return once(tmp_path_factory, "smoke", make)
