@@ -166,7 +166,7 @@ def test_whole_run_killed_at_random_moments(fresh, started, smoke):
         assert running.wait() == -signal.SIGKILL
         psutil.wait_procs(victims, timeout=10)
         unlock(fresh, "all")
-    # To its end as a user runs it, and so each job in a process of its own, unlike those of `smoke`.
+    # To its end as a user runs it: each job in a process of its own, unlike those of `smoke`.
     run = fresh.run("all")
     assert run.returncode == 0, run.stdout
     assert files(fresh) == files(smoke)
