@@ -29,7 +29,10 @@ def pytest_collection_modifyitems(items):
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="no CUDA device"))
     # The longest first, so that no process has a long one left when the others have ended.
-    names = ("test_faults.py", "test_extending.py", "test_pipeline.py", "test_fuzz.py")
+    names = (
+        *("test_faults.py", "test_fuzz.py", "test_extending.py", "test_pipeline.py"),
+        *("test_guard.py", "test_report.py", "test_figures.py", "test_kernels_cuda.py"),
+    )
     order = {name: place for place, name in enumerate(names)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 

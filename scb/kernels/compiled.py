@@ -1,10 +1,10 @@
 """Compiled functions, kept on disk under the digest of all that they are made of.
 
 Numba by itself looks at the file of a function alone: a constant that it takes from another
-module stays frozen in what was compiled before. Here the folder is named by the sources of all
-rooms that a kernel may import, by the versions of Numba, LLVM and Python, and by the processor. It
-lies outside the source tree, so that clones share it: in ``$NUMBA_CACHE_DIR``, else in the user's
-folder of caches.
+module stays frozen in what was compiled before. Here the folder is named by all sources that a
+kernel is made of, by the versions of Numba, LLVM and Python, and by the processor. It lies outside
+the source tree, so that clones share it: in ``$NUMBA_CACHE_DIR``, else in the user's folder of
+caches.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from numba.core import config as numba_config
 
 PACKAGE = Path(__file__).parents[1]
 
-ROOMS = ("footprint.py", "settings.py", "store", "data", "kernels")
-"""What a compiled function can take a constant from: kernels import nothing else of scb."""
+SOURCES = ("data/philox.py", "kernels")
+"""What a compiled function takes functions and constants from; tested."""
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -87,11 +87,11 @@ def digest() -> str:
 
 
 def sources() -> list[Path]:
-    """Files of `ROOMS`."""
+    """Files of `SOURCES`."""
     return sorted(
         path
-        for room in ROOMS
-        for path in [PACKAGE / room, *(PACKAGE / room).rglob("*.py")]
+        for name in SOURCES
+        for path in [PACKAGE / name, *(PACKAGE / name).rglob("*.py")]
         if path.suffix == ".py"
     )
 

@@ -1,5 +1,6 @@
 """What was compiled before is used again only if nothing that it was made of has changed."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -83,13 +84,51 @@ def test_numbers_of_threads_in_the_environment_change_nothing(clone):
         assert "Traceback" not in said
 
 
-def test_all_that_a_kernel_imports_is_in_the_digest():
-    import ast
+def elsewhere(tree):
+    """Names that a source takes from modules of scb whose sources are not in the digest."""
+    known = {path.relative_to(compiled.PACKAGE).as_posix() for path in compiled.sources()}
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Import) or not any(
+            alias.name.split(".")[0] == "scb" for alias in node.names
+        )
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            _, *parts = module = (node.module or "").split(".")
+            for alias in node.names:
+                files = {f"{'/'.join([*parts, *last])}.py" for last in ([], [alias.name])}
+                if module[0] == "scb" and not files & known:
+                    yield alias.asname or alias.name
 
-    names = {path.relative_to(compiled.PACKAGE).as_posix() for path in compiled.sources()}
-    for path in compiled.sources():
-        for node in ast.walk(ast.parse(path.read_text())):
-            module = node.module if isinstance(node, ast.ImportFrom) else None
-            if module and module.startswith("scb."):
-                room = module.split(".")[1]
-                assert any(name.split("/")[0] in (room, f"{room}.py") for name in names), module
+
+def is_compiled(node):
+    return isinstance(node, ast.FunctionDef) and any(
+        "compiled" in ast.unparse(decorator) for decorator in node.decorator_list
+    )
+
+
+def names_behind_kernels(tree):
+    """Names in compiled functions and, as those may use them, in assignments of a module."""
+    behind = [node for node in ast.walk(tree) if is_compiled(node)]
+    behind += [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    return {name.id for node in behind for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
+def test_all_that_a_kernel_is_made_of_is_in_the_digest():
+    trees = {path: ast.parse(path.read_text()) for path in compiled.sources()}
+    kernels = [path for path, tree in trees.items() if any(map(is_compiled, ast.walk(tree)))]
+    assert len(kernels) >= 5
+    for path in kernels:
+        assert not {*elsewhere(trees[path])} & names_behind_kernels(trees[path]), path
+    taken = [node for tree in trees.values() for node in tree.body if is_compiled(node)]
+    texts = (path.read_text() for path in compiled.PACKAGE.rglob("*.py"))
+    assert len(taken) == sum(text.count("\n@compiled(") for text in texts)
+
+
+def test_a_constant_from_elsewhere_would_be_seen():
+    tree = ast.parse(
+        "from scb.data.philox import HEAD\nfrom scb.data.stream import BLOCKS as MANY, Stream\n"
+        "SIZE = 2 * MANY\n@compiled()\ndef double(x):\n    return SIZE * x + HEAD\n"
+        "def call(stream: Stream):\n    return double(stream.length)\n"
+    )
+    assert {*elsewhere(tree)} == {"MANY", "Stream"}
+    assert {*elsewhere(tree)} & names_behind_kernels(tree) == {"MANY"}

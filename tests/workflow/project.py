@@ -1,5 +1,6 @@
 """A copy of the project's tree, what snakemake does in it, and what there is to make."""
 
+import atexit
 import copy
 import os
 import re
@@ -7,12 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import yaml
+from forks import JOB, SNAKEMAKE, Forks
 
 from scb.settings import Settings
 
@@ -135,33 +139,35 @@ class Project:
         pythonpath: str = "",
         **options: Any,
     ) -> subprocess.Popen[str]:
-        """Start snakemake in the copy; stdout and stderr come together."""
-        # A proxy that answers nobody: whatever asks the network fails.
-        environment = os.environ | dict.fromkeys(
-            ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"
-        )
-        if pythonpath:
-            environment["PYTHONPATH"] = pythonpath
-        # A profile says itself how many cores.
-        cores = () if "--profile" in arguments else ("--cores", "2")
-        command = [sys.executable, "-m", "snakemake", *cores, *arguments]
+        """Start snakemake in the copy, as a user does; stdout and stderr come together."""
         return subprocess.Popen(
-            [*command, "--configfile", *settings] if settings else command,
+            [sys.executable, "-m", *_words(arguments, settings)],
             cwd=self.root,
-            env=environment,
+            env=_environment() | ({"PYTHONPATH": pythonpath} if pythonpath else {}),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             **options,
         )
 
-    def snakemake(
+    def run(
         self, *arguments: str, settings: tuple[str, ...] = (SMOKE,), pythonpath: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run snakemake in the copy to its end."""
+        """Run snakemake in the copy to its end, as a user does."""
         with self.start(*arguments, settings=settings, pythonpath=pythonpath) as running:
             output, _ = running.communicate()
         return subprocess.CompletedProcess(running.args, running.returncode, output)
+
+    def snakemake(
+        self, *arguments: str, settings: tuple[str, ...] = (SMOKE,)
+    ) -> subprocess.CompletedProcess[str]:
+        """The same in forks of processes that have imported libraries: it and its jobs."""
+        snakemake, jobs = forks(SNAKEMAKE), forks(JOB)
+        words = _words(arguments, settings)
+        with tempfile.TemporaryDirectory() as folder:
+            said = Path(folder) / "said"
+            status = snakemake.run(words, self.root, said, _environment(), jobs.python)
+            return subprocess.CompletedProcess(words, status, said.read_text())
 
     def plan(self, *arguments: str, settings: tuple[str, ...] = (SMOKE,)) -> set[str]:
         """Jobs that would run, as ``rule`` or ``rule of section``; `all` is left out."""
@@ -174,6 +180,29 @@ class Project:
         )
         assert jobs or "Nothing to be done" in dry.stdout, dry.stdout
         return {f"{rule} of {section}" if section else rule for rule, section in jobs} - {"all"}
+
+
+def _words(arguments: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
+    # A profile says itself how many cores.
+    cores = () if "--profile" in arguments else ("--cores", "2")
+    words = ["snakemake", *cores, *arguments]
+    return [*words, "--configfile", *settings] if settings else words
+
+
+def _environment() -> dict[str, str]:
+    # A proxy that answers nobody: whatever asks the network fails.
+    proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+    return os.environ | dict.fromkeys(proxies, "http://127.0.0.1:9")
+
+
+@cache
+def forks(imports: tuple[str, ...], root: Path | None = None) -> Forks:
+    """Of one process for all tests that this one runs."""
+    place = Path(tempfile.mkdtemp())  # the path of a socket must be short
+    atexit.register(shutil.rmtree, place)
+    found = Forks(place, imports, root)
+    atexit.register(found.end)
+    return found
 
 
 def copy_tree(root: Path) -> Project:

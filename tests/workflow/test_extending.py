@@ -31,6 +31,7 @@ TEXTS = dict(
     )
 )
 BLOCK = re.compile(r"^`([\w./]+)`\n\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+MYPY = ".mypy_cache"
 EXAMPLES = [title for title, text in TEXTS.items() if BLOCK.search(text)]
 
 
@@ -63,7 +64,7 @@ def apply(project: Project, example: str) -> list[str]:
 
 
 def copy_all(root: Path) -> Project:
-    """All that git keeps, tests and documents too."""
+    """All that git keeps, tests and documents too, and what mypy knows of libraries."""
     root.mkdir()
     copy_tree(root)
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -72,6 +73,8 @@ def copy_all(root: Path) -> Project:
         if (ROOT / name).is_file() and not (root / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, root / name)
+    if (ROOT / MYPY).is_dir():
+        shutil.copytree(ROOT / MYPY, root / MYPY)
     return Project(root)
 
 

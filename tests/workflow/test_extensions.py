@@ -96,7 +96,7 @@ def test_setting_reruns_its_universes_alone(universes, tmp_path, change, jobs):
 
 def page_of(project, path, *targets):
     """The report that `make report` writes of all that was made, and its page."""
-    run = project.snakemake("all", *targets, *REPORTER, str(path), pythonpath="workflow/report")
+    run = project.run("all", *targets, *REPORTER, str(path), pythonpath="workflow/report")
     assert run.returncode == 0, run.stdout
     with ZipFile(path) as archive:
         html = archive.read("report/index.html").decode()

@@ -7,16 +7,15 @@ import random
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from forks import JOB
 from hypothesis import HealthCheck, Phase, event, given, note, seed, settings
 from hypothesis import strategies as st
 from project import CONFIG as FULL
-from project import GATHERING, SHORT, SMALL, copy_tree, merge
+from project import GATHERING, SHORT, SMALL, copy_tree, forks, merge
 
 from scb.data.samplers import SAMPLERS, WEIGHTS
 from scb.faults import dotted
@@ -28,38 +27,8 @@ EXAMPLES = 10
 PARTS = 50 if os.environ.get("NIGHTLY") else 5
 """All but the first are slow."""
 
-# Runs what each line asks for in a child that need not import torch first.
-SERVER = """
-import json, os, runpy, sys
-import numba, pandas, pyarrow.parquet, scipy.stats, seaborn, torch
-import scb.experiments.job, scb.figures.style, scb.kernels.cpu, scb.learning.algorithm
-for line in sys.stdin:
-    module, arguments, log = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(file, 1)
-            os.dup2(file, 2)
-            sys.argv = [module, *arguments]
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(end.code is not None)
-            if isinstance(end.code, str):
-                print(end.code, file=sys.stderr)
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-"""
-
+COMMON = "scb.experiments.job", "scb.figures.style", "scb.kernels.cpu", "scb.learning.algorithm"
+"""What jobs import of the project, which no settings change."""
 
 CONFIG = json.loads(json.dumps(merge(FULL, SMALL)))  # no two sections are one object
 
@@ -162,20 +131,9 @@ def mutations(draw, part):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder for copies of a finished run and a server that runs jobs in it."""
+    """A folder for copies of a finished run, and forks that run jobs in it."""
     project = copy_tree(tmp_path_factory.mktemp("fuzz"))
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=project.root,
-        env=environment,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    yield project, server
-    server.stdin.close()
-    assert server.wait(60) == 0
+    return project, forks((*JOB, *COMMON), project.root)
 
 
 def listed(text, name):
@@ -213,7 +171,7 @@ def names_one_of(touched, fault, project):
 
 
 def tried(place, finished, targets, config, touched):
-    project, server = place
+    project, forked = place
     for name in ("smoke", ".snakemake"):
         shutil.rmtree(project.root / name, ignore_errors=True)
         shutil.copytree(finished.root / name, project.root / name)
@@ -234,9 +192,8 @@ def tried(place, finished, targets, config, touched):
         assert (python, flag, arrow, both) == ("python", "-m", ">", "2>&1")
         path = project.root / log
         path.parent.mkdir(parents=True, exist_ok=True)
-        print(json.dumps([module, arguments, log]), file=server.stdin, flush=True)
-        status = server.stdout.readline().strip()
-        assert status == "0", f"{module} ended with {status}: {path.read_text()[-3000:]}"
+        status = forked.run([module, *arguments], project.root, path)
+        assert status == 0, f"{module} ended with {status}: {path.read_text()[-3000:]}"
     # Nothing outside the two folders.
     folders = {Path(config[key]).parts[0] for key in ("results", "figures")}
     made = {path.name for path in project.root.iterdir()} - top

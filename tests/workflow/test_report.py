@@ -87,7 +87,7 @@ class Page(HTMLParser):
 
 class Report:
     def __init__(self, project: Project, path: Path):
-        run = project.snakemake(*REPORTER, str(path), pythonpath="workflow/report")
+        run = project.run(*REPORTER, str(path), pythonpath="workflow/report")
         assert run.returncode == 0, run.stdout
         with ZipFile(path) as archive:
             names = archive.namelist()
@@ -363,7 +363,7 @@ def test_what_a_new_rule_marks_is_shown_and_claims_come_first(done):
 
 def test_path_must_be_an_archive(smoke, tmp_path):
     path = tmp_path / "report.html"
-    run = smoke.snakemake(*REPORTER, str(path), pythonpath="workflow/report")
+    run = smoke.run(*REPORTER, str(path), pythonpath="workflow/report")
     assert run.returncode != 0
     assert f"--report-page-path is {path}: it must end in .zip" in run.stdout
     assert not path.exists()

@@ -48,12 +48,12 @@ def allotted(job):
 def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, whole):
     arguments = (*TARGETS, "--set-threads", "draw_fig5_vocabulary=2")
     before = len(slurm.jobs())
-    plan = fresh.snakemake("--dry-run", *arguments).stdout
+    plan = fresh.run("--dry-run", *arguments).stdout
     # In names of jobs the plugin writes a slash as an underscore.
     asked = {(rule, names.replace("/", "_")): job for (rule, names), job in requests(plan).items()}
     total = len(asked) + len(TARGETS)  # which only gather
     assert f"total {total}".split() in map(str.split, plan.splitlines())
-    run = fresh.snakemake(*arguments, *PROFILE)
+    run = fresh.run(*arguments, *PROFILE)
     assert run.returncode == 0, run.stdout
 
     jobs = slurm.jobs()[before:]
@@ -67,7 +67,7 @@ def test_every_job_runs_under_its_own_id_with_what_its_rule_asks(slurm, fresh, w
 
     # In the same folder: of a job that fails there, the log is shown here.
     (fresh.root / "scb/figures/fig3_signals.py").write_text("raise SystemExit('no ink')\n")
-    run = fresh.snakemake(*PROFILE)
+    run = fresh.run(*PROFILE)
     assert run.returncode != 0
     assert "no ink" in run.stdout
     (job,) = slurm.jobs()[before + len(jobs) :]
@@ -94,7 +94,7 @@ def test_cancelled_job_is_submitted_again(slurm, fresh, smoke):
     assert f"'{boost['JobId']}' failed, SLURM status is: 'CANCELLED'" in output
     assert not (fresh.root / BOOST).exists()
 
-    run = fresh.snakemake(*arguments)
+    run = fresh.run(*arguments)
     assert run.returncode == 0, run.stdout
     tasks, boost, again = slurm.jobs()[before:]
     assert (tasks["Rule"], tasks["JobState"]) == ("tasks", "COMPLETED")
