@@ -70,7 +70,16 @@ def library(states: int, length: int, sparsity: int, buckets: int) -> ctypes.CDL
         path = Path(folder) / "floor.so"
         program, compiled = compiler(), Path(folder) / "floor.o"
         defined = [f"-D{name}={size}" for name, size in sizes.items()]
-        compiling = [*FLAGS, "-std=gnu11", "-fPIC", *defined, "-c", str(SOURCE), "-o", str(compiled)]
+        compiling = [
+            *FLAGS,
+            "-std=gnu11",
+            "-fPIC",
+            "-c",
+            *defined,
+            str(SOURCE),
+            "-o",
+            str(compiled),
+        ]
         # Linked without -ffast-math, with which GCC before 13 adds code that, once loaded, turns
         # off subnormal numbers in the whole process.
         for step in (compiling, ["-shared", str(compiled), "-o", str(path)]):
