@@ -2,9 +2,10 @@
 
 The first stage: both transformers from the paper's start, on one stream. One softmax transformer
 has the logit rate by which A moves as the linear one's as long as it is nearly uniform. Another has
-one so small that it stays nearly uniform. And one step, many times: from the end of the linear
-transformer's first stage, how much does a useless position of the softmax transformer gain or lose,
-by its weight?
+one so small that it stays nearly uniform. The last takes Adam's steps.
+
+One step, many times: from the end of the linear transformer's first stage, how much does a useless
+position of the softmax transformer gain or lose, by its weight?
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ from scb.learning.metrics import AttentionStatistics, attention_signal, value_si
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import Spec, build_optimizers
 from scb.learning.tables import ALIKE, CURVES
-from scb.settings import FirstStage, Logits, Sgd
+from scb.settings import FirstStage, Logits, LogitsAdam, Sgd
 from scb.store import tables
 from scb.theory.logits import Drift
 from scb.theory.tables import WEIGHTS
@@ -36,6 +37,9 @@ noise of the linear model's A grows to some 15 times 1/T by then."""
 
 LEAST, PER_DECADE = -4, 5
 """Bins of weights begin at ``10^LEAST`` and end at 1."""
+
+ADAM = 0.01
+"""Adam's rate for logits in the first stage, as in figure 2."""
 
 REPEATS = 200
 """Batches that the one step is taken on."""
@@ -92,6 +96,7 @@ def first_stage(
     specs: dict[str, Spec] = {
         "linear": Sgd(kind="sgd", rate=rate),
         "softmax": Logits(kind="softmax", rate=rate, signal=None),
+        "softmax_adam": LogitsAdam(kind="softmax_adam", rate=rate, logit_rate=ADAM),
         "softmax_slow": Logits(kind="softmax", rate=rate, signal=None, factor=SLOW),
     }
     start = LinearTransformer.initial(task)
@@ -105,8 +110,8 @@ def first_stage(
         logged(step)
         if not log.due(step) or not step:
             return
-        value = (model.value - start.value).detach().double()  # (3, R, N, N)
-        attention = (model.columns - start.columns).detach().double().mT  # (3, R, T, N)
+        value = (model.value - start.value).detach().double()  # (G, R, N, N)
+        attention = (model.columns - start.columns).detach().double().mT  # (G, R, T, N)
         for place, name in enumerate(specs):
             if name != "linear":
                 cosines = {

@@ -22,6 +22,7 @@ FIRST = {
     "linear": style.LOOKS["linear"],
     "softmax": style.Look("softmax from scratch, matched rate", "#000000", (0, (5, 1.5, 1, 1.5))),
     "softmax_slow": style.Look("softmax from scratch, 1/100 of it", "#117733", (0, (2, 1))),
+    "softmax_adam": style.LOOKS["softmax_adam"],
 }
 CLOSED_FORM: Any = {"color": "0.3", "lw": 1, "ls": (0, (3, 1.2))}
 MEASURED: Any = {"color": "#a6611a", "marker": "o", "ms": 2.5}
@@ -46,7 +47,7 @@ def draw(
         *(
             style.entry(look.name, color=look.colour, ls=look.dashes)
             for name, look in FIRST.items()
-            if name in scratch.optimizers
+            if name not in optimizers
         ),
         style.entry("one step, measured", ls="none", **MEASURED),
         style.entry("closed form", **CLOSED_FORM),
@@ -67,7 +68,7 @@ def draw(
 def draw_cosines(ax: Axes, alike: Path) -> None:
     """Cosine of what A has moved by in the softmax model and in the linear one."""
     table = tables.read(alike, ALIKE)
-    for name, rows in table.groupby("optimizer"):
+    for name, rows in table[table["optimizer"] != "softmax_adam"].groupby("optimizer"):
         look = FIRST[str(name)]
         found = rows.pivot(index="replicate", columns="step", values="attention_cosine")
         band = Band.of(found.to_numpy(np.float64))

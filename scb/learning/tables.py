@@ -36,7 +36,9 @@ STATES = schema(
 """One row per optimizer, replicate and state k, of `scb.learning.states`."""
 
 ALIKE = schema(
-    optimizer=Column(pa.string(), "`softmax`, at the matched logit rate, or `softmax_slow`"),
+    optimizer=Column(
+        pa.string(), "`softmax`, at the matched logit rate, `softmax_slow`, or `softmax_adam`"
+    ),
     replicate=REPLICATE,
     step=Column(pa.int32(), "index of training", "", "steps"),
     attention_cosine=Column(

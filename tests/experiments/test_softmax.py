@@ -75,7 +75,7 @@ def test_cosines_are_of_what_both_have_moved_by(done):
     )
     _, cosines = softmax.first_stage(settings, task, stream)
     assert set(cosines["step"]) == {*range(2, 21, 2)}
-    assert len(cosines) == 2 * 10 * 4
+    assert len(cosines) == 3 * 10 * 4
     early = cosines[cosines["step"] == 2]
     # V has taken one step before A moves, so V is the same up to the second step.
     assert (early["value_cosine"] > 0.999).all()
@@ -124,7 +124,11 @@ def test_growth_of_weights_is_that_of_a_loop(done):
 
 
 def test_tables_and_figure(done, tmp_path):
-    assert set(read(done / "alike.parquet", ALIKE)["optimizer"]) == {"softmax", "softmax_slow"}
+    assert set(read(done / "alike.parquet", ALIKE)["optimizer"]) == {
+        "softmax",
+        "softmax_adam",
+        "softmax_slow",
+    }
     weights = read(done / "weights.parquet", WEIGHTS)
     assert (weights["weight"].diff().dropna() > 0).all()
     assert 0 <= setting(done / "weights.parquet")["shrinking"] <= 1
