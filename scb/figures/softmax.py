@@ -46,8 +46,8 @@ def draw(
         *style.entries([run], optimizers),
         *(
             style.entry(look.name, color=look.colour, ls=look.dashes)
-            for name, look in FIRST.items()
-            if name not in optimizers
+            for look in FIRST.values()
+            if look not in style.looks_of(optimizers).values()
         ),
         style.entry("one step, measured", ls="none", **MEASURED),
         style.entry("closed form", **CLOSED_FORM),

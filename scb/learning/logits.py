@@ -7,10 +7,9 @@ derived in docs/softmax.md.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scb.data.task import Task
-from scb.learning.optimizers import Adam, Optimizer, Rate, per_matrix
 
 
 def to_simplex(columns: Tensor) -> Tensor:
@@ -53,7 +52,7 @@ def matched_weight(task: Task, signal: float | None) -> float:
     return 1 / task.length if signal is None else signal * (1 - signal) / task.sparsity
 
 
-def matched_rate(task: Task, rate: Rate, signal: float | None) -> Tensor:
+def matched_rate(task: Task, rate: float | Tensor, signal: float | None) -> Tensor:
     """The logit rate ``eta_A / a^2``, with `matched_weight` and ``eta_A = eta / K_P``; (..., R)."""
     return rate / task.transition_energy / matched_weight(task, signal) ** 2
 
@@ -61,63 +60,3 @@ def matched_rate(task: Task, rate: Rate, signal: float | None) -> Tensor:
 def logit_gradient(columns: Tensor, gradient: Tensor) -> Tensor:
     """``a_t (g_t - <a, g>)`` of columns and their gradients, shape (..., T)."""
     return columns * (gradient - (columns * gradient).sum(-1, keepdim=True))
-
-
-class LogitGradient(Optimizer):
-    """Plain steps on the logits of each column, ``w <- w - (eta_w / mu_k) dw``.
-
-    mu_k is as in the steps on A of the linear transformer. Logits follow from A up to a constant,
-    which a softmax ignores, so A is all that is stored.
-
-    Parameters
-    ----------
-    columns : Parameter, shape (..., R, N, T)
-        A transposed, positive.
-    stationary : Tensor, shape (R, N)
-    rate : float or Tensor broadcastable to (..., R)
-        eta_w, positive.
-
-    Raises
-    ------
-    ValueError
-        If a rate is not positive.
-    """
-
-    replayable = True
-
-    def __init__(self, columns: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
-        self.stationary = stationary.to(columns)
-        super().__init__([columns], {"lr": per_matrix("rate", rate, columns)})
-
-    def update(self) -> None:
-        """One step from the parameter's ``.grad``."""
-        (group,) = self.param_groups
-        (columns,) = group["params"]
-        rate = group["lr"] / self.stationary[..., None]  # (..., R, N, 1)
-        moved = columns.log() - rate * logit_gradient(columns, columns.grad)  # (..., R, N, T)
-        columns.copy_(moved.softmax(-1))
-
-
-class LogitAdam(Optimizer):
-    """Adam's steps on the logits.
-
-    Parameters
-    ----------
-    columns : Parameter, shape (..., R, N, T)
-        A transposed, positive.
-    rate : float
-        Adam's, positive.
-    """
-
-    def __init__(self, columns: nn.Parameter, rate: float) -> None:
-        self.logits = nn.Parameter(columns.detach().log())
-        self.adam = Adam([self.logits], lr=rate)
-        super().__init__([columns], {})
-
-    def update(self) -> None:
-        """One step from the parameter's ``.grad``."""
-        (group,) = self.param_groups
-        (columns,) = group["params"]
-        self.logits.grad = logit_gradient(columns, columns.grad)
-        self.adam.step()
-        columns.copy_(self.logits.softmax(-1))

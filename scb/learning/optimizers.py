@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from scb.data.task import Task
 from scb.kernels import kernel_for
+from scb.learning.logits import logit_gradient, matched_rate
 from scb.settings import Logits, LogitsAdam, Plain, Proximal, Sgd
 
 Rate = float | Tensor
@@ -113,8 +114,6 @@ def _adam(task: Task, model: Parameters, specs: Sequence[Any]) -> list[torch.opt
 
 
 def _logits(task: Task, model: Parameters, specs: Sequence[Any]) -> list[torch.optim.Optimizer]:
-    from scb.learning.logits import LogitGradient, matched_rate  # it builds on this module
-
     value_rate, _ = _rates(task, _per_condition(task, [spec.rate for spec in specs]), scaled=True)
     logit_rate = torch.stack(
         [spec.factor * matched_rate(task, spec.rate, spec.signal) for spec in specs]
@@ -129,8 +128,6 @@ def _logits(task: Task, model: Parameters, specs: Sequence[Any]) -> list[torch.o
 def _logits_adam(
     task: Task, model: Parameters, specs: Sequence[Any]
 ) -> list[torch.optim.Optimizer]:
-    from scb.learning.logits import LogitAdam
-
     def build(task: Task, part: Parameters, some: Sequence[Any]) -> list[torch.optim.Optimizer]:
         value_rate, _ = _rates(task, some[0].rate, scaled=True)
         return [
@@ -184,7 +181,7 @@ def _precondition(gradient: Tensor, row: Tensor, column: Tensor, direction: Tens
     return scaled - (scaled @ column) * direction
 
 
-def per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
+def _per_matrix(name: str, rate: Rate, like: Tensor, *, positive: bool = True) -> Tensor:
     """Checked rate of shape (..., R, 1, 1) in the dtype and on the device of ``like``."""
     # In double precision first: a float is not to be rounded to single where the run is not.
     rate = rate if isinstance(rate, Tensor) else torch.tensor(rate, dtype=torch.float64)
@@ -284,7 +281,7 @@ class ValueGradient(Optimizer):
     def __init__(self, value: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
         self.stationary = stationary.to(value)
         self._preconditioner = _preconditioner(self.stationary)
-        super().__init__([value], {"lr": per_matrix("rate", rate, value)})
+        super().__init__([value], {"lr": _per_matrix("rate", rate, value)})
 
     def update(self) -> None:
         """One step from the parameter's ``.grad``."""
@@ -323,8 +320,8 @@ class ProximalGradient(Optimizer):
         self, columns: nn.Parameter, stationary: Tensor, rate: Rate, penalty: Rate = 0.0
     ) -> None:
         self.stationary = stationary.to(columns)
-        lr = per_matrix("rate", rate, columns)
-        threshold = per_matrix("penalty", penalty, columns, positive=False)
+        lr = _per_matrix("rate", rate, columns)
+        threshold = _per_matrix("penalty", penalty, columns, positive=False)
         super().__init__([columns], {"lr": lr, "penalty": threshold})
 
     def update(self) -> None:
@@ -357,10 +354,70 @@ class RawGradient(Optimizer):
     replayable = True
 
     def __init__(self, matrix: nn.Parameter, rate: Rate) -> None:
-        super().__init__([matrix], {"lr": per_matrix("rate", rate, matrix)})
+        super().__init__([matrix], {"lr": _per_matrix("rate", rate, matrix)})
 
     def update(self) -> None:
         """One step from the parameter's ``.grad``."""
         (group,) = self.param_groups
         (matrix,) = group["params"]
         matrix -= group["lr"] * matrix.grad
+
+
+class LogitGradient(Optimizer):
+    """Plain steps on the logits of each column, ``w <- w - (eta_w / mu_k) dw``.
+
+    mu_k is as in the steps on A of the linear transformer. Logits follow from A up to a constant,
+    which a softmax ignores, so A is all that is stored.
+
+    Parameters
+    ----------
+    columns : Parameter, shape (..., R, N, T)
+        A transposed, positive.
+    stationary : Tensor, shape (R, N)
+    rate : float or Tensor broadcastable to (..., R)
+        eta_w, positive.
+
+    Raises
+    ------
+    ValueError
+        If a rate is not positive.
+    """
+
+    replayable = True
+
+    def __init__(self, columns: nn.Parameter, stationary: Tensor, rate: Rate) -> None:
+        self.stationary = stationary.to(columns)
+        super().__init__([columns], {"lr": _per_matrix("rate", rate, columns)})
+
+    def update(self) -> None:
+        """One step from the parameter's ``.grad``."""
+        (group,) = self.param_groups
+        (columns,) = group["params"]
+        rate = group["lr"] / self.stationary[..., None]  # (..., R, N, 1)
+        moved = columns.log() - rate * logit_gradient(columns, columns.grad)  # (..., R, N, T)
+        columns.copy_(moved.softmax(-1))
+
+
+class LogitAdam(Optimizer):
+    """Adam's steps on the logits.
+
+    Parameters
+    ----------
+    columns : Parameter, shape (..., R, N, T)
+        A transposed, positive.
+    rate : float
+        Adam's, positive.
+    """
+
+    def __init__(self, columns: nn.Parameter, rate: float) -> None:
+        self.logits = nn.Parameter(columns.detach().log())
+        self.adam = Adam([self.logits], lr=rate)
+        super().__init__([columns], {})
+
+    def update(self) -> None:
+        """One step from the parameter's ``.grad``."""
+        (group,) = self.param_groups
+        (columns,) = group["params"]
+        self.logits.grad = logit_gradient(columns, columns.grad)
+        self.adam.step()
+        columns.copy_(self.logits.softmax(-1))

@@ -5,15 +5,13 @@ import torch
 
 from scb.learning.algorithm import branch, train
 from scb.learning.logits import (
-    LogitAdam,
-    LogitGradient,
     logit_gradient,
     matched_rate,
     matched_weight,
     to_simplex,
 )
 from scb.learning.models import LinearTransformer, SoftmaxTransformer
-from scb.learning.optimizers import build_optimizers
+from scb.learning.optimizers import LogitAdam, LogitGradient, build_optimizers
 from scb.settings import Logits, LogitsAdam, Sgd
 
 

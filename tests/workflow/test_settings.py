@@ -839,7 +839,8 @@ def test_a_section_that_is_judged_twice_is_read_once(config):
     config["claims"]["changed"] = {"C3": elsewhere}
     printed = SETTINGS.claims.printed
     found = judged_sections(Settings.model_validate(config))
-    assert found.training == [printed.convergence, *printed.vocabulary, printed.population]
+    others = printed.population, printed.softmax
+    assert found.training == [printed.convergence, *printed.vocabulary, *others]
     assert found.simulation == list(printed.simulation)
     assert found.attention == [printed.attention]
 
