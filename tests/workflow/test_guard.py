@@ -100,7 +100,7 @@ def test_what_is_made_from_a_lost_result_is_lost_too(done):
     (done.root / "seed.yaml").write_text("seed: 1")
     settings = (SMOKE, "seed.yaml")
     made = [f"smoke/results/convergence/{name}.parquet" for name in ("tasks", "boost")]
-    was = "was made with seed 241023438, which is 1 now"
+    was = f"was made with seed {CONFIG['seed']}, which is 1 now"
     (line,) = told(done.snakemake(FIGURE, settings=settings))
     assert line.startswith(f"Bad setting: {made[0]} {was} (and 3 more results); ")
     (done.root / made[1]).unlink()  # nothing to lose, and the figure is still made from it

@@ -2,12 +2,17 @@
 
 import pandas as pd
 import pytest
-from project import ROOT
+from project import CONFIG, ROOT
 
 from scb.claims.tables import STATISTICS
 from scb.store import tables
 from workflow import seeds
 from workflow.published import GALLERY
+
+
+def test_seed_is_made_of_the_commit_of_the_rules():
+    assert CONFIG["seed"] == int(CONFIG["claims"]["fixed"][:8], 16)
+    assert CONFIG["multiverse"]["seed"] != CONFIG["seed"]
 
 
 @pytest.fixture
