@@ -7,7 +7,7 @@ import shutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from project import GATHERING, SMOKE
+from project import CONFIG, GATHERING, SMOKE
 
 from workflow.guard import DERIVED, changed_settings, made_otherwise
 
