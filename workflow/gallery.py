@@ -25,7 +25,7 @@ from scb.claims.markdown import note_of, render, table
 from scb.claims.operating import markdown, operating
 from scb.claims.tables import CLAIMS, JUDGED, STATISTICS
 from scb.dictionary import page as dictionary
-from scb.rebased.claims import NOTE as REBASED_NOTE
+from scb.rebased.claims import note_of as rebased_note_of
 from scb.settings import Settings
 from scb.store import tables
 from workflow import costs, rulegraph, speed, summary
@@ -162,8 +162,8 @@ def document(gallery: Path, name: str) -> str:
     path = gallery / f"{name}.parquet"
     claims = tables.read(path, CLAIMS)
     statistics = tables.read(gallery / f"{JUDGED[name]}.parquet", STATISTICS)
-    note = note_of(tables.setting(path)["fixed"]) if name == "claims" else REBASED_NOTE
-    return render(claims, statistics, ".", note)
+    told = note_of if name == "claims" else rebased_note_of
+    return render(claims, statistics, ".", told(tables.setting(path)["fixed"]))
 
 
 def characteristics(root: Path) -> str:
