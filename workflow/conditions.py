@@ -52,9 +52,7 @@ def recalling(settings: Settings, folder: str, setting: str, kernel: str) -> Rec
         # Some kernels of a setting have no rate: their jobs are not asked for.
         seed, runs = settings.seed, rebased.runs
         rates = tuple(rate for name, rate in rebased.rates.items() if name == kernel)
-    return Recalling.of(
-        rebased.recall[setting], seed=seed, kernel=kernel, rates=rates, runs=runs
-    )
+    return Recalling.of(rebased.recall[setting], seed=seed, kernel=kernel, rates=rates, runs=runs)
 
 
 class Sweep(NamedTuple):

@@ -7,6 +7,7 @@ square of f has: linear and square kernels have states of equal size.
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,7 @@ def stacks(runs: int) -> list[range]:
     """So few stacks that none has more than `STACKED` runs, as even as can be."""
     count = -(-runs // STACKED)
     ends = [runs * place // count for place in range(count + 1)]
-    return [range(*pair) for pair in zip(ends, ends[1:], strict=False)]
+    return [range(*pair) for pair in pairwise(ends)]
 
 
 @job

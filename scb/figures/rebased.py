@@ -32,7 +32,7 @@ MIDDLE: dict[str, Any] = {"ms": 4.8, "mec": "white", "mew": 0.4, "clip_on": Fals
 
 @drawing
 def draw(tables: list[Path]) -> Figure:
-    """Draw accuracy against the size of the state, and the differences that the claims are about."""
+    """Draw accuracy against the size of the state, and the differences that claims are about."""
     found = list(Recalled.read(tables).values())
     found.sort(key=lambda recalled: recalled.features)
     figure = Figure(figsize=(style.WIDTH, 4.3), layout="constrained")

@@ -49,20 +49,15 @@ def choose(found: Mapping[str, Recalled]) -> dict[str, float]:
     """The rate of each kernel that is judged: all but the worse linear one."""
     kernels = list(dict.fromkeys(kernel for one in found.values() for kernel in one.kernels))
     of_kernel = {kernel: worth(found, kernel) for kernel in kernels}
-    linear = {
-        kernel: of_kernel[kernel]["validation_accuracy"].max()
-        for kernel in kernels
-        if kernel in LINEAR
-    }
-    judged = [kernel for kernel in kernels if linear.get(kernel, 1) >= max(linear.values())]
+    linear = [kernel for kernel in kernels if kernel in LINEAR]
+    linear.sort(key=lambda kernel: of_kernel[kernel]["validation_accuracy"].max())
+    judged = [kernel for kernel in kernels if kernel not in linear[:-1]]
     return {kernel: best(of_kernel[kernel]) for kernel in judged}
 
 
 def at_the_edge(found: Mapping[str, Recalled], rates: Mapping[str, float]) -> list[str]:
     """The kernels whose rate is the least or the largest that was tried: others may be better."""
-    return [
-        kernel for kernel, rate in rates.items() if rate in worth(found, kernel).index[[0, -1]]
-    ]
+    return [kernel for kernel, rate in rates.items() if rate in worth(found, kernel).index[[0, -1]]]
 
 
 def accuracies(one: Recalled) -> dict[str, dict[float, float]]:
