@@ -54,8 +54,16 @@ Weights = Literal["uniform", "drawn"]
 ClaimId = Literal["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"]
 Schedule = Literal["constant", "decayed"]
 Kernel = Literal[
-    *("softmax", "identity", "elu", "based", "based_shifted", "square"),
-    *("square_gamma", "square_affine", "square_norm", "rebased"),
+    "softmax",
+    "identity",
+    "elu",
+    "based",
+    "based_shifted",
+    "square",
+    "square_gamma",
+    "square_affine",
+    "square_norm",
+    "rebased",
 ]
 
 
@@ -864,8 +872,8 @@ class TuningRecall(Model):
 
     rates: Rates
     runs: Count  # of each rate
+    # Settings that choose nothing: what another reading would give.
     readings: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
-    # ... settings that choose nothing: what another reading would give
 
 
 class Rebased(Model):
