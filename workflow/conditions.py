@@ -22,6 +22,7 @@ from scb.settings import (
     Multiverse,
     Optimizer,
     Plain,
+    Rebased,
     Recalling,
     Scheduled,
     Settings,
@@ -53,6 +54,16 @@ def recalling(settings: Settings, folder: str, setting: str, kernel: str) -> Rec
         seed, runs = settings.seed, rebased.runs
         rates = tuple(rate for name, rate in rebased.rates.items() if name == kernel)
     return Recalling.of(rebased.recall[setting], seed=seed, kernel=kernel, rates=rates, runs=runs)
+
+
+def recalled(rebased: Rebased, folder: str) -> list[str]:
+    """Tables of recall: of what is judged, or of what rates are chosen by."""
+    tuning = folder == TUNING
+    return [
+        f"<results>/{folder}/{name}/{kernel}.parquet"
+        for name in (*rebased.settings, *(rebased.tuning.readings if tuning else ()))
+        for kernel in (rebased.recall[name].kernels if tuning else rebased.trained(name))
+    ]
 
 
 class Sweep(NamedTuple):

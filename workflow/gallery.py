@@ -28,7 +28,7 @@ from scb.dictionary import page as dictionary
 from scb.rebased.claims import note_of as rebased_note_of
 from scb.settings import Settings
 from scb.store import tables
-from workflow import costs, rulegraph, speed, summary
+from workflow import costs, rulegraph, speed, summary, tuned
 from workflow.published import GALLERY, UNIVERSES
 from workflow.settings import digests
 
@@ -100,6 +100,8 @@ FILLED = (
     Filled("docs/kernels.md", "speed", speed.tables, speed.RECORD),
     Filled("README.md", "speed", speed.sentence, speed.RECORD),
     Filled("docs/data.md", "dictionary", lambda root: dictionary(), Path("scb/dictionary.py")),
+    Filled("docs/rebased.md", "rates", tuned.rates, tuned.RATES),
+    Filled("docs/rebased.md", "chances", tuned.chances, tuned.CHANCES),
     # Last: it stops where a sentence is no longer true.
     Filled("README.md", "summary", answer, summary.SENTENCES),
 )

@@ -198,10 +198,23 @@ def _of_exponent(part: pd.Series, runs: int, tail: Tail) -> dict[str, float]:
     }
 
 
+def rows(table: pd.DataFrame) -> str:
+    """The rows of `operating` as a table of Markdown."""
+    head = ("setting", "claim", "statistic", "replicates", "runs", "power", "error", "needed")
+    lines = [f"| {' | '.join(head)} | decided |", "|---" * (len(head) + 1) + "|"]
+    for _, row in table.iterrows():
+        needed = f"over {MOST}" if np.isnan(row["needed"]) else f"{row['needed']:.0f}"
+        chances = " | ".join(f"{row[name]:.3f}" for name in ("power", "error"))
+        lines.append(
+            f"| {row['setting']} | {row['id']} | {row['statistic']} | {row['replicates']} "
+            f"| {row['runs']} | {chances} | {needed} | {row['decided']:.0%} |"
+        )
+    return "\n".join(lines)
+
+
 def markdown(table: pd.DataFrame) -> str:
     """The table of `operating` as a page of the documentation."""
     wide = [claim for claim in WIDE if claim in {*table["id"]}]
-    head = ("setting", "claim", "statistic", "replicates", "runs", "power", "error", "needed")
     lines = [
         "# What each statistic can decide",
         "",
@@ -223,14 +236,6 @@ def markdown(table: pd.DataFrame) -> str:
         "is over (such as the positive ones), from their share in the tuning runs. *Decided* is "
         "the chance that the statistic is not undecided if the law is that of the tuning runs.",
         "",
-        f"| {' | '.join(head)} | decided |",
-        "|---" * (len(head) + 1) + "|",
+        rows(table),
     ]
-    for _, row in table.iterrows():
-        needed = f"over {MOST}" if np.isnan(row["needed"]) else f"{row['needed']:.0f}"
-        chances = " | ".join(f"{row[name]:.3f}" for name in ("power", "error"))
-        lines.append(
-            f"| {row['setting']} | {row['id']} | {row['statistic']} | {row['replicates']} "
-            f"| {row['runs']} | {chances} | {needed} | {row['decided']:.0%} |"
-        )
     return "\n".join(lines) + "\n"

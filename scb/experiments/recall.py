@@ -7,7 +7,7 @@ square of f has: linear and square kernels have states of equal size.
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pandas as pd
@@ -25,11 +25,12 @@ from scb.settings import Recalling
 from scb.store import tables
 
 
-def stacks(runs: int) -> list[range]:
-    """So few stacks that none has more than `STACKED` runs, as even as can be."""
-    count = -(-runs // STACKED)
-    ends = [runs * place // count for place in range(count + 1)]
-    return [range(*pair) for pair in pairwise(ends)]
+def stacks(settings: Recalling) -> list[list[tuple[float, int]]]:
+    """Rate and index of all runs, in so few stacks that none has more than `STACKED`."""
+    runs = [*product(settings.rates, range(settings.runs))]
+    count = -(-len(runs) // STACKED)
+    ends = [len(runs) * place // count for place in range(count + 1)]  # as even as can be
+    return [runs[first:last] for first, last in pairwise(ends)]
 
 
 @job
@@ -41,29 +42,28 @@ def recall(settings: Recalling, curves: Output, device: torch.device, threads: i
         features = features * (features + 1) // 2
 
     rows: list[dict[str, Any]] = []
-    for rate in settings.rates:
-        for runs in stacks(settings.runs):
-            seeds = [derive(settings.seed, "recall", "model", index) for index in runs]
-            model = RecallModel(
-                similarity,
-                settings.vocabulary,
-                settings.width,
-                features,
-                seeds,
-                settings.std,
-                settings.placement,
-            )
-            found = train(
-                model.to(device),
-                RecallTask(settings.vocabulary, settings.length, settings.pairs, settings.seed),
-                Split(settings.batch, settings.validation, settings.test),
-                runs=runs,
-                rate=rate,
-                steps=settings.steps,
-                every=settings.log_interval,
-                solved=settings.solved,
-            )
-            rows += rows_of(found, settings.kernel, rate)
+    for stack in stacks(settings):
+        rates, runs = zip(*stack, strict=True)
+        model = RecallModel(
+            similarity,
+            settings.vocabulary,
+            settings.width,
+            features,
+            [derive(settings.seed, "recall", "model", index) for index in runs],
+            settings.std,
+            settings.placement,
+        )
+        found = train(
+            model.to(device),
+            RecallTask(settings.vocabulary, settings.length, settings.pairs, settings.seed),
+            Split(settings.batch, settings.validation, settings.test),
+            runs=runs,
+            rates=rates,
+            steps=settings.steps,
+            every=settings.log_interval,
+            solved=settings.solved,
+        )
+        rows += rows_of(found, settings.kernel)
 
     unread = {"seed", "log_interval", "validation", "test"}
     setting = settings.model_dump(mode="json", exclude=unread) | {
@@ -74,14 +74,14 @@ def recall(settings: Recalling, curves: Output, device: torch.device, threads: i
     tables.write(frame, curves, RECALL, setting)
 
 
-def rows_of(runs: Sequence[Run], kernel: str, rate: float) -> Iterator[dict[str, Any]]:
+def rows_of(runs: Sequence[Run], kernel: str) -> Iterator[dict[str, Any]]:
     """A row for each look at the validation split."""
     for run in runs:
         for look in run.checkpoints:
             last = look is run.checkpoints[-1]
             yield {
                 "kernel": kernel,
-                "rate": rate,
+                "rate": run.rate,
                 "run": run.index,
                 "step": look.step,
                 "last": last,

@@ -1,7 +1,7 @@
 """Train runs on recall: AdamW, a cosine, each stopped early by its validation split alone.
 
-Runs that share a kernel and a rate are trained as one tensor. A run that has ended leaves it, so
-that the others go on without it.
+Runs of one kernel are trained as one tensor, each with data and a learning rate of its own. A run
+that has ended leaves it, so that the others go on without it.
 """
 
 import math
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scb.learning.optimizers import AdamW
+from scb.rebased.adamw import StackedAdamW
 from scb.rebased.model import RecallModel
 from scb.rebased.recall import Recall, RecallTask, fingerprints, require_no_leak
 from scb.store.progress import progress
@@ -39,6 +39,8 @@ class Run:
     ----------
     index : int
         Of its data.
+    rate : float
+        Learning rate at its first step.
     checkpoints : list of Checkpoint
         The last one is of the model as it was left.
     accuracy : float
@@ -46,6 +48,7 @@ class Run:
     """
 
     index: int
+    rate: float
     checkpoints: list[Checkpoint] = field(default_factory=list)
     accuracy: float = math.nan
 
@@ -96,32 +99,20 @@ def _parts(recall: Recall) -> Iterator[Recall]:
         yield Recall(*parts)
 
 
-def keep(model: nn.Module, optimizer: torch.optim.Optimizer, some: Sequence[int]) -> None:
-    """Leave ``some`` of the runs in a model and in the moments of its optimizer."""
-    chosen = torch.tensor(some)
-    for parameter in model.parameters():
-        state = optimizer.state.get(parameter, {})
-        for name, moment in state.items():
-            if moment.shape == parameter.shape:  # and not the count of steps
-                state[name] = moment[chosen.to(moment.device)]
-        parameter.grad = None
-        parameter.data = parameter.data[chosen.to(parameter.device)]
-
-
 def train(
     model: RecallModel,
     task: RecallTask,
     split: Split,
     *,
     runs: Sequence[int],
-    rate: float,
+    rates: Sequence[float],
     steps: int,
     every: int,
     solved: float,
 ) -> list[Run]:
     """Train each run until ``steps``, or until its validation accuracy reaches ``solved``.
 
-    The rate follows half a cosine from ``rate`` to 0 over ``steps``, wherever a run stops.
+    A rate follows half a cosine to 0 over ``steps``, wherever a run stops.
     A run whose loss is no longer finite stops too. Runs do not meet: each is what it would be
     alone, but for rounding.
 
@@ -133,8 +124,8 @@ def train(
     split : Split
     runs : sequence of int
         Indices of the data: runs of the same index see the same sequences.
-    rate : float
-        Learning rate at the first step.
+    rates : sequence of float
+        Learning rate of each run at the first step.
     steps : int
         The cap.
     every : int
@@ -153,44 +144,44 @@ def train(
         If a sequence of one split is in another.
     """
     device = model.embedding.device
-    held_out = [_held_out(task, split, index, device) for index in runs]
-    found = [Run(index) for index in runs]
-    going = list(range(len(runs)))  # places of the runs that the model still has
-    optimizer = AdamW(model.parameters(), lr=rate, weight_decay=WEIGHT_DECAY, fused=True)
+    held_out = {index: _held_out(task, split, index, device) for index in dict.fromkeys(runs)}
+    found = [Run(*pair) for pair in zip(runs, rates, strict=True)]
+    going = found  # those that the model still has
+    optimizer = StackedAdamW(model.parameters(), rates, WEIGHT_DECAY)
 
     def look(step: int) -> None:
         nonlocal going
-        validation = Recall.stacked([held_out[place].validation for place in going])
-        for place, seen in zip(going, judge(model, validation), strict=True):
-            found[place].checkpoints.append(Checkpoint(step, *seen))
-        over = [step == steps or found[place].ended(solved) for place in going]
+        validation = Recall.stacked([held_out[run.index].validation for run in going])
+        for run, seen in zip(going, judge(model, validation), strict=True):
+            run.checkpoints.append(Checkpoint(step, *seen))
+        over = [step == steps or run.ended(solved) for run in going]
         if any(over):
-            test = Recall.stacked([held_out[place].test for place in going])
-            for place, ends, seen in zip(going, over, judge(model, test), strict=True):
+            test = Recall.stacked([held_out[run.index].test for run in going])
+            for run, ends, (_, accuracy) in zip(going, over, judge(model, test), strict=True):
                 if ends:
-                    found[place].accuracy = seen[1]
-        left = [at for at, ends in enumerate(over) if not ends]
+                    run.accuracy = accuracy
+        left = [place for place, ends in enumerate(over) if not ends]
         if left and len(left) < len(going):
-            keep(model, optimizer, left)
-        going = [going[at] for at in left]
+            optimizer.keep(left)
+        going = [going[place] for place in left]
 
-    label = f"runs {', '.join(map(str, runs))} at {rate:g}"
-    for step in progress(range(steps), label):
+    told = ", ".join(f"{run.index} at {run.rate:g}" for run in found)
+    for step in progress(range(steps), f"runs {told}"):
         if step % every == 0:
             look(step)
             if not going:
                 break
-        drawn = [task.draw(split.batch, "train", runs[place], step) for place in going]
-        for place, batch in zip(going, drawn, strict=True):
-            held_out[place].trained.append(fingerprints(batch.tokens))
-        batch = Recall.stacked(drawn).to(device)
-        optimizer.param_groups[0]["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2
+        drawn: dict[int, Recall] = {}
+        for index in dict.fromkeys(run.index for run in going):
+            drawn[index] = task.draw(split.batch, "train", index, step)
+            held_out[index].trained.append(fingerprints(drawn[index].tokens))
+        batch = Recall.stacked([drawn[run.index] for run in going]).to(device)
         optimizer.zero_grad()
         _backward(model, batch)
-        optimizer.step()
+        optimizer.step((1 + math.cos(math.pi * step / steps)) / 2)
     else:
         look(steps)
-    for one in held_out:
+    for one in held_out.values():
         one.require_no_leak()
     return found
 

@@ -1,5 +1,7 @@
 """Recall: sequences, the model that is trained on them, and how it is judged."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scb.experiments.recall import stacks
+from scb.rebased.adamw import StackedAdamW
 from scb.rebased.model import GatedConvolution, RecallModel, at, norm
 from scb.rebased.recall import POWER, Recall, RecallTask, fingerprints, require_no_leak
 from scb.rebased.shift import causal_convolution
@@ -117,7 +120,7 @@ def test_training_tells_a_leak():
     for split in (Split(batch=400, validation=1, test=200), Split(1, 400, 400)):
         model = RecallModel(SIMILARITIES["square"], 20, 8, 4, [0])
         with pytest.raises(ValueError, match="held-out sequences are in another split"):
-            train(model, SMALL, split, runs=[0], rate=0.01, steps=4, every=4, solved=1.1)
+            train(model, SMALL, split, runs=[0], rates=[0.01], steps=4, every=4, solved=1.1)
 
 
 def test_fingerprints_tell_sequences_apart():
@@ -267,7 +270,7 @@ TASK = RecallTask(vocabulary=64, length=16, pairs=3, seed=0)
 
 def run(name="softmax", runs=(0,), double=False, **changed):
     model = RecallModel(SIMILARITIES[name], 64, 16, 4, [5 + index for index in runs])
-    options = {"rate": 3e-2, "steps": 200, "every": 20, "solved": 0.9} | changed
+    options = {"rates": [3e-2] * len(runs), "steps": 200, "every": 20, "solved": 0.9} | changed
     split = Split(batch=32, validation=64, test=256)
     return train(model.double() if double else model, TASK, split, runs=runs, **options)
 
@@ -290,16 +293,42 @@ def test_training_lowers_the_loss(name):
 def test_stacked_runs_train_as_they_do_alone():
     """Each ends when it would. In single precision Adam makes errors of rounding grow."""
     options = {"double": True, "steps": 60, "every": 15, "solved": 0.12}
-    together = run(runs=(0, 1, 2), **options)
+    runs, rates = (0, 1, 2, 1), (0.03, 0.03, 0.03, 0.01)
+    together = run(runs=runs, rates=rates, **options)
     assert len({found.checkpoints[-1].step for found in together}) > 1
-    for index, found in enumerate(together):
-        (alone,) = run(runs=(index,), **options)
-        assert found.index == alone.index == index
+    for index, rate, found in zip(runs, rates, together, strict=True):
+        (alone,) = run(runs=(index,), rates=[rate], **options)
+        assert (found.index, found.rate) == (alone.index, alone.rate) == (index, rate)
         assert found.accuracy == alone.accuracy
         steps = [[look.step for look in one.checkpoints] for one in (found, alone)]
         assert steps[0] == steps[1]
         losses = [[look.loss for look in one.checkpoints] for one in (found, alone)]
         assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_optimizer_is_that_of_torch():
+    """At one rate; and at several, each run as if it were alone at its own."""
+    torch.manual_seed(0)
+    start = torch.randn(3, 4, 5, dtype=torch.float64)
+    gradients = torch.randn(7, 3, 4, 5, dtype=torch.float64)
+    rates, scales = [0.1, 0.02, 0.3], [1.0, 0.8, 0.5, 0.5, 0.4, 0.1, 0.0]
+    stacked = torch.nn.Parameter(start.clone())
+    optimizer = StackedAdamW([stacked], rates, weight_decay=0.1)
+    alone = [torch.nn.Parameter(one.clone()) for one in start]
+    theirs = [torch.optim.AdamW([one], weight_decay=0.1) for one in alone]
+    left = [0, 1, 2]
+    for step, scale in enumerate(scales):
+        if step == 4:
+            optimizer.keep([0, 2])
+            left = [0, 2]
+        stacked.grad = gradients[step, left]
+        optimizer.step(scale)
+        for place in left:
+            alone[place].grad = gradients[step, place]
+            theirs[place].param_groups[0]["lr"] = scale * rates[place]
+            theirs[place].step()
+    for place, one in zip(left, stacked, strict=True):
+        torch.testing.assert_close(one, alone[place].detach())
 
 
 def test_training_ends_at_the_cap():
@@ -314,11 +343,16 @@ def test_training_is_reproducible():
 
 
 def test_run_that_blows_up_stops():
-    for found in run("identity", runs=(0, 1), rate=1e6, steps=100):
+    for found in run("identity", runs=(0, 1), rates=[1e6] * 2, steps=100):
         assert len(found.checkpoints) < 6
 
 
-@pytest.mark.parametrize(("runs", "sizes"), [(1, [1]), (4, [4]), (5, [2, 3]), (24, [4] * 6)])
-def test_stacks_are_even(runs, sizes):
-    assert [len(stack) for stack in stacks(runs)] == sizes
-    assert [index for stack in stacks(runs) for index in stack] == list(range(runs))
+@pytest.mark.parametrize(
+    ("rates", "runs", "sizes"),
+    [([1.0], 1, [1]), ([1.0], 7, [3, 4]), ([1.0], 21, [5, 5, 5, 6]), ([1.0, 2.0], 5, [5, 5])],
+)
+def test_stacks_are_even(rates, runs, sizes):
+    found = stacks(SimpleNamespace(rates=rates, runs=runs))
+    assert [len(stack) for stack in found] == sizes
+    every = [(rate, index) for rate in rates for index in range(runs)]
+    assert [one for stack in found for one in stack] == every

@@ -22,11 +22,7 @@ use rule experiment as rebased_rates with:
     """The learning rate of each kernel, by validation on the tuning seed."""
     input:
         modules=code("scb.experiments.rebased_rates", "rebased_rates"),
-        tables=[
-            f"<results>/{conditions.TUNING}/{name}/{kernel}.parquet"
-            for name in (*REBASED.settings, *REBASED.tuning.readings)
-            for kernel in RECALL[name].kernels
-        ],
+        tables=conditions.recalled(REBASED, conditions.TUNING),
     output:
         rates="<results>/<job>.yaml",
         statistics="<results>/<job>_statistics.parquet",
@@ -58,11 +54,7 @@ use rule experiment as rebased_claims with:
     """Verdicts on the second paper's claims, and every kernel's accuracies."""
     input:
         modules=code("scb.experiments.rebased_claims", "rebased_claims"),
-        tables=[
-            f"<results>/rebased/{name}/{kernel}.parquet"
-            for name in REBASED.settings
-            for kernel in REBASED.trained(name)
-        ],
+        tables=conditions.recalled(REBASED, "rebased"),
     output:
         claims="<results>/<job>.parquet",
         statistics="<results>/rebased_statistics.parquet",
