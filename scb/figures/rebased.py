@@ -139,7 +139,7 @@ def caption(found: Sequence[Recalled]) -> str:
         f"of {solved} or at the cap of {steps} steps. Linear kernels have $f(f+1)/2$ features, as "
         "many as the squares: states of one size stand side by side. Right: differences in pairs "
         "of runs that share data and initial draws; dashed: the bar of the claim. K1 and K2 are "
-        "judged at the least $f$, K3 by the mean over all."
+        "judged where the state is small for the task, K3 by the mean over all sizes."
     )
 
 

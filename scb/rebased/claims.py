@@ -81,8 +81,8 @@ def _part(said: str, where: str, bar: Bar | None, differences: Array) -> Part:
     return Part(statistic, bar, Median(differences), section="rebased")
 
 
-def _size(recalled: Recalled) -> str:
-    return f"$f = {recalled.features}$"
+def _size(name: str, recalled: Recalled) -> str:
+    return f"{name.replace('_', ' ')}, $f = {recalled.features}$"
 
 
 def _k1(found: Mapping[str, Recalled], limited: Mapping[str, None]) -> Claim:
@@ -93,7 +93,7 @@ def _k1(found: Mapping[str, Recalled], limited: Mapping[str, None]) -> Claim:
         tuple(
             _part(
                 "ReBased − Based",
-                _size(one),
+                _size(name, one),
                 NOT_WORSE if name in limited else None,
                 one.ahead("rebased", "based"),
             )
@@ -110,7 +110,7 @@ def _k2(found: Mapping[str, Recalled], limited: Mapping[str, None]) -> Claim:
         tuple(
             _part(
                 "ReBased − norm(x)²",
-                _size(one),
+                _size(name, one),
                 AHEAD if name in limited else None,
                 one.ahead("rebased", "square_norm"),
             )
@@ -131,7 +131,7 @@ def _k3(found: Mapping[str, Recalled]) -> Claim:
         for kernel, words in said.items()
     ]
     alone = [
-        _part(words, _size(found[name]), None, differences)
+        _part(words, _size(name, found[name]), None, differences)
         for kernel, words in said.items()
         for name, differences in ahead[kernel].items()
     ]
