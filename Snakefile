@@ -50,7 +50,8 @@ wildcard_constraints:
     simulated="|".join(SIMULATED),
     attended="|".join(ATTENDED),
     setting="|".join(RECALL),
-    kernel="|".join(KERNELS),
+    recalled=f"rebased|{conditions.TUNING}",
+    kernel=r"\w+",
     mu="uniform|drawn",
     states=r"\d+",
     sweep="|".join(SWEEPS),
@@ -85,6 +86,11 @@ rule rebased:
     input:
         DRAWN["rebased"],
         rules.rebased_claims.output,
+
+
+rule rebased_tuning:
+    input:
+        rules.rebased_rates.output,
 
 
 onstart:

@@ -227,7 +227,7 @@ TABLES = (
         "STATISTICS",
         claims.STATISTICS,
         "A statistic of a claim, at a setting.",
-        "`statistics.parquet`, `rebased_statistics.parquet`",
+        "`statistics.parquet`, `rebased_statistics.parquet`, `rebased_rates_statistics.parquet`",
         "`scb.claims.verdict.judge`",
     ),
     Table(
@@ -241,7 +241,7 @@ TABLES = (
         "RECALL",
         rebased.RECALL,
         "A kernel, a learning rate, a run and a look at the validation split.",
-        "`rebased/SETTING/KERNEL.parquet`",
+        "`rebased/SETTING/KERNEL.parquet`, `rebased_tuning/SETTING/KERNEL.parquet`",
         "`scb.rebased.recall`; the second paper",
     ),
 )

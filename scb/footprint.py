@@ -16,6 +16,9 @@ LARGEST_OF_GPU = 10 * LARGEST
 LEAST = 2_000
 """Megabytes that a job asks for if it needs less: more than all libraries take."""
 
+STACKED = 6
+"""Runs of recall that are trained as one tensor, at most."""
+
 STARTED = 650 * 10**6
 """Bytes of a job that holds nothing yet: Python, its libraries, the compiler of kernels."""
 

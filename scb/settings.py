@@ -23,6 +23,7 @@ from scb.footprint import (
     LARGEST_OF_GPU,
     LEAST,
     ROW,
+    STACKED,
     STAGE1_BATCH,
     TASK,
     Part,
@@ -52,6 +53,18 @@ Rounding = Annotated[float, Field(gt=0, le=1)]  # above 1 not even Q itself is k
 Weights = Literal["uniform", "drawn"]
 ClaimId = Literal["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"]
 Schedule = Literal["constant", "decayed"]
+Kernel = Literal[
+    "softmax",
+    "identity",
+    "elu",
+    "based",
+    "based_shifted",
+    "square",
+    "square_gamma",
+    "square_affine",
+    "square_norm",
+    "rebased",
+]
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -792,8 +805,8 @@ class Choosing(Model):
 # --- The second paper ---
 
 
-class Recall(Section):
-    """A setting of multi-query associative recall."""
+class OneRecall(Section):
+    """What training one kernel on multi-query associative recall reads of its setting."""
 
     vocabulary: Count  # V
     length: Count  # T
@@ -806,15 +819,17 @@ class Recall(Section):
     solved: Annotated[float, Field(gt=0, le=1)]  # validation accuracy at which a run ends
     validation: Count  # sequences by which runs end and a rate is chosen
     test: Count  # sequences by which kernels are judged
+    std: Annotated[float, Field(gt=0, le=10)]  # of the initial weights
+    placement: Literal["before", "after"]  # of the LayerNorms of the blocks
 
     largest: ClassVar[int] = LARGEST_OF_GPU
 
     def jobs(self) -> Iterator[list[Part]]:
-        """Weights, logits, scores and draws of one run, of the kernel that takes most."""
+        """Weights, logits, scores and draws of stacked runs, of the kernel that takes most."""
         vocabulary, length, width = self.vocabulary, self.length, self.width
-        batch = max(self.batch, 64)  # as many are judged at once
+        batch = max(self.batch, 16)  # as many are judged at once
         features = self.features**2  # those of the linear kernels are f (f + 1) / 2
-        yield [
+        parts = [
             Part(("width", "vocabulary"), width * (20 * vocabulary + 110 * width)),
             Part(("vocabulary", "batch", "pairs"), 17 * vocabulary * batch * self.pairs),
             Part(("batch", "length", "width"), batch * length * (23 * length + 62 * width)),
@@ -825,6 +840,7 @@ class Recall(Section):
                 for key in ("validation", "test")
             ),
         ]
+        yield [part._replace(size=STACKED * part.size) for part in parts]
 
     def relations(self) -> Iterator[Fault]:
         """Sequences that exist, and enough of them for three splits."""
@@ -854,13 +870,19 @@ class Recall(Section):
         return seen * (self.validation + self.test) * math.exp(-sequences)
 
 
-class Recalling(Recall):
+class Recall(OneRecall):
+    """A setting of multi-query associative recall."""
+
+    kernels: Annotated[tuple[Kernel, ...], _LIST, AfterValidator(_distinct)]  # that are trained
+
+
+class Recalling(OneRecall):
     """What training one kernel on it reads."""
 
     seed: Seed
     rates: Rates
     runs: Count
-    kernel: str
+    kernel: Kernel
 
 
 class Kernelising(Attending):
@@ -869,23 +891,49 @@ class Kernelising(Attending):
     features: Count
 
 
+class TuningRecall(Model):
+    """How the learning rates of recall are chosen, on the seed of the multiverse."""
+
+    rates: Rates
+    runs: Count  # of each rate
+    # Settings that choose nothing: what another reading would give.
+    readings: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_distinct)]
+
+
 class Rebased(Model):
     """Kernelised attention."""
 
     section: str  # of attention, the task of figure 2
     features: Count  # f on the task of figure 2
-    rates: Rates
+    rates: dict[Kernel, Rate]  # of recall, as tuning chose them; others are not trained
     runs: Annotated[int, Field(ge=2, le=10**6)]  # seeds of data and of initial weights
-    settings: Names  # of recall, a row of the figure each
-    limited: Names  # those of them in which the state is small for the task, as K1 asks
+    fixed: Commit | None  # at which rules, rates and runs were fixed; null as yet
+    settings: Names  # of recall, a size of the state each
+    limited: Names  # those of them in which the state is small for the task, as K1 and K2 ask
+    tuning: TuningRecall
     recall: dict[Name, Recall]
 
     def relations(self) -> Iterator[Fault]:
-        """Names of settings that are there."""
+        """Names of settings that are there, with the kernels that the claims compare."""
         if self.features % 2:
             yield Fault("features", self.features, "it must be even")
-        yield from _unknown("settings", self.settings, self.recall, "{at}recall")
+        known = self.recall
+        yield from _unknown("settings", self.settings, known, "{at}recall")
         yield from _unknown("limited", self.limited, self.settings, "{at}settings")
+        yield from _unknown("tuning.readings", self.tuning.readings, known, "{at}recall")
+        for name in (name for name in self.settings if name in known):
+            trained = self.trained(name)
+            claimed = ("based", "rebased", "square", *("square_norm",) * (name in self.limited))
+            missing = [kernel for kernel in claimed if kernel not in trained]
+            if not {"identity", "elu"} & {*trained}:
+                missing.append("identity or elu")
+            if missing:
+                said = f"with {{at}}rates it lacks {missing[0]}, which the claims compare"
+                yield Fault(f"recall.{name}.kernels", [*known[name].kernels], said)
+
+    def trained(self, setting: str) -> list[str]:
+        """The kernels that are judged in a setting of recall."""
+        return [kernel for kernel in self.recall[setting].kernels if kernel in self.rates]
 
     def memory_of(self, section: Attention) -> int:
         """Megabytes that all kernels on the task of figure 2 ask for."""
@@ -1011,10 +1059,19 @@ class Writing(Model):
     claims: Claims
 
 
+class ChoosingRates(Model):
+    """What choosing the learning rates of recall reads."""
+
+    seed: Seed
+    settings: Names
+    limited: Names
+
+
 class JudgingRebased(Model):
     """What the second paper's claims read."""
 
     limited: Names
+    fixed: Commit | None
     digest: str
     figures: str
 

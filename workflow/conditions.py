@@ -22,6 +22,8 @@ from scb.settings import (
     Multiverse,
     Optimizer,
     Plain,
+    Rebased,
+    Recalling,
     Scheduled,
     Settings,
     Sgd,
@@ -35,6 +37,33 @@ PROXIMAL, LARGE, SGD, SMALL = "proximal", "proximal_large", "sgd", "sgd_small"
 """The optimizers that are known by name."""
 
 M = TypeVar("M", bound=Model)
+
+
+TUNING = "rebased_tuning"
+"""Folder of the runs by which the learning rates of recall are chosen."""
+
+
+def recalling(settings: Settings, folder: str, setting: str, kernel: str) -> Recalling:
+    """One kernel on recall: at its own rate, or at all rates on the tuning seed."""
+    rebased = settings.rebased
+    if folder == TUNING:
+        seed, asked = settings.multiverse.seed, rebased.tuning
+        rates, runs = asked.rates, asked.runs
+    else:
+        # Some kernels of a setting have no rate: their jobs are not asked for.
+        seed, runs = settings.seed, rebased.runs
+        rates = tuple(rate for name, rate in rebased.rates.items() if name == kernel)
+    return Recalling.of(rebased.recall[setting], seed=seed, kernel=kernel, rates=rates, runs=runs)
+
+
+def recalled(rebased: Rebased, folder: str) -> list[str]:
+    """Tables of recall: of what is judged, or of what rates are chosen by."""
+    tuning = folder == TUNING
+    return [
+        f"<results>/{folder}/{name}/{kernel}.parquet"
+        for name in (*rebased.settings, *(rebased.tuning.readings if tuning else ()))
+        for kernel in (rebased.recall[name].kernels if tuning else rebased.trained(name))
+    ]
 
 
 class Sweep(NamedTuple):

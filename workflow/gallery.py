@@ -25,10 +25,10 @@ from scb.claims.markdown import note_of, render, table
 from scb.claims.operating import markdown, operating
 from scb.claims.tables import CLAIMS, JUDGED, STATISTICS
 from scb.dictionary import page as dictionary
-from scb.rebased.claims import NOTE as REBASED_NOTE
+from scb.rebased.claims import note_of as rebased_note_of
 from scb.settings import Settings
 from scb.store import tables
-from workflow import costs, rulegraph, seeds, speed, summary
+from workflow import costs, rulegraph, seeds, speed, summary, tuned
 from workflow.published import GALLERY, UNIVERSES
 from workflow.settings import digests
 
@@ -101,6 +101,8 @@ FILLED = (
     Filled("docs/kernels.md", "speed", speed.tables, speed.RECORD),
     Filled("README.md", "speed", speed.sentence, speed.RECORD),
     Filled("docs/data.md", "dictionary", lambda root: dictionary(), Path("scb/dictionary.py")),
+    Filled("docs/rebased.md", "rates", tuned.rates, tuned.RATES),
+    Filled("docs/rebased.md", "chances", tuned.chances, tuned.CHANCES),
     # Last: it stops where a sentence is no longer true.
     Filled("README.md", "summary", answer, summary.SENTENCES),
 )
@@ -163,8 +165,8 @@ def document(gallery: Path, name: str) -> str:
     path = gallery / f"{name}.parquet"
     claims = tables.read(path, CLAIMS)
     statistics = tables.read(gallery / f"{JUDGED[name]}.parquet", STATISTICS)
-    note = note_of(tables.setting(path)["fixed"]) if name == "claims" else REBASED_NOTE
-    return render(claims, statistics, ".", note)
+    told = note_of if name == "claims" else rebased_note_of
+    return render(claims, statistics, ".", told(tables.setting(path)["fixed"]))
 
 
 def characteristics(root: Path) -> str:

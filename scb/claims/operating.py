@@ -32,7 +32,7 @@ Runs = NDArray[np.int64]
 
 ODDS = 3.0
 """Margin of medians and shares: factor of the odds that a run lies beyond the bar."""
-WIDE = dict.fromkeys(("C6", "C7", "C10"), 9.0)
+WIDE = dict.fromkeys(("C6", "C7", "C10", "K1", "K2", "K3"), 9.0)
 """Wider ones, where a run costs ten times one of figure 1. The paper's words of these runs (*almost
 perfectly*, *never*, *very small*) leave more room: nine runs of ten."""
 SHIFT = 0.25
@@ -198,9 +198,23 @@ def _of_exponent(part: pd.Series, runs: int, tail: Tail) -> dict[str, float]:
     }
 
 
+def rows(table: pd.DataFrame) -> str:
+    """The rows of `operating` as a table of Markdown."""
+    head = ("setting", "claim", "statistic", "replicates", "runs", "power", "error", "needed")
+    lines = [f"| {' | '.join(head)} | decided |", "|---" * (len(head) + 1) + "|"]
+    for _, row in table.iterrows():
+        needed = f"over {MOST}" if np.isnan(row["needed"]) else f"{row['needed']:.0f}"
+        chances = " | ".join(f"{row[name]:.3f}" for name in ("power", "error"))
+        lines.append(
+            f"| {row['setting']} | {row['id']} | {row['statistic']} | {row['replicates']} "
+            f"| {row['runs']} | {chances} | {needed} | {row['decided']:.0%} |"
+        )
+    return "\n".join(lines)
+
+
 def markdown(table: pd.DataFrame) -> str:
     """The table of `operating` as a page of the documentation."""
-    head = ("setting", "claim", "statistic", "replicates", "runs", "power", "error", "needed")
+    wide = [claim for claim in WIDE if claim in {*table["id"]}]
     lines = [
         "# What each statistic can decide",
         "",
@@ -216,20 +230,12 @@ def markdown(table: pd.DataFrame) -> str:
         f"The margin is one of odds. The odds that a run lies beyond the bar are {ODDS:g} times "
         f"those at the bar where the claim is true, and 1/{ODDS:g} of them where it is false. "
         "For a median, three runs of four then lie beyond the bar, or one of four: a quartile of "
-        f"the law is at the bar. For {', '.join(WIDE)}, whose runs cost most, the factor is "
+        f"the law is at the bar. For {', '.join(wide)}, whose runs cost most, the factor is "
         f"{next(iter(WIDE.values())):g}: nine runs of ten lie beyond, or one of ten. Exponents are "
         f"off by {SHIFT:g}. *Runs* estimates how many of the configured replicates the statistic "
         "is over (such as the positive ones), from their share in the tuning runs. *Decided* is "
         "the chance that the statistic is not undecided if the law is that of the tuning runs.",
         "",
-        f"| {' | '.join(head)} | decided |",
-        "|---" * (len(head) + 1) + "|",
+        rows(table),
     ]
-    for _, row in table.iterrows():
-        needed = f"over {MOST}" if np.isnan(row["needed"]) else f"{row['needed']:.0f}"
-        chances = " | ".join(f"{row[name]:.3f}" for name in ("power", "error"))
-        lines.append(
-            f"| {row['setting']} | {row['id']} | {row['statistic']} | {row['replicates']} "
-            f"| {row['runs']} | {chances} | {needed} | {row['decided']:.0%} |"
-        )
     return "\n".join(lines) + "\n"

@@ -5,8 +5,8 @@ from scb.claims.tables import CLAIMS, PRINTED, STATISTICS, tabulate
 from scb.claims.tables import summarise as rows_of
 from scb.claims.verdict import judge
 from scb.experiments.job import Inputs, Output, job
-from scb.rebased.claims import NOTE
 from scb.rebased.claims import claims as claims_of
+from scb.rebased.claims import note_of
 from scb.rebased.results import Recalled, summarise
 from scb.settings import JudgingRebased
 from scb.store.files import replacing
@@ -27,6 +27,7 @@ def judge_rebased(
     judged = {PRINTED: judge(claims_of(recalled, settings.limited))}
     stored = {
         "limited": settings.limited,
+        "fixed": settings.fixed,
         "settings": list(recalled),
         "digest": settings.digest,
     }
@@ -34,7 +35,7 @@ def judge_rebased(
     write(rows_of(judged, {}), claims, CLAIMS, stored)
     # As read again, so that the text follows from the tables alone.
     found = read(claims, CLAIMS), read(statistics, STATISTICS)
-    text = render(*found, settings.figures, NOTE)
+    text = render(*found, settings.figures, note_of(settings.fixed))
     for path, content in ((markdown, text), (summary, summarise(recalled))):
         with replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")

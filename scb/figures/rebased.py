@@ -8,123 +8,103 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from scb.figures import style
 from scb.figures.drawing import drawing
 from scb.figures.similarities import MARKS, SIMILARITIES
-from scb.rebased.results import Recalled
+from scb.rebased.claims import AHEAD, NOT_WORSE
+from scb.rebased.results import Array, Recalled
 
-RANKED = ("based", "rebased")
 ACCURACY = (-0.03, 1.03)
+LINEAR = "linear"
+PAIRS = {
+    "K1: ReBased − Based": (("rebased", "based"), NOT_WORSE.value),
+    r"K2: ReBased − $\mathrm{norm}(x)^2$": (("rebased", "square_norm"), AHEAD.value),
+    "K3: $x^2$ − linear": (("square", LINEAR), AHEAD.value),
+    "K3: ReBased − linear": (("rebased", LINEAR), AHEAD.value),
+}
+"""What each panel of differences shows, and the bar of its claim."""
+
+POINT: dict[str, Any] = {"ms": 2.2, "mew": 0, "ls": "none", "alpha": 0.45, "clip_on": False}
+MIDDLE: dict[str, Any] = {"ms": 4.8, "mec": "white", "mew": 0.4, "clip_on": False, "zorder": 5}
 
 
 @drawing
 def draw(tables: list[Path]) -> Figure:
-    """Draw a row for each setting: accuracy against steps and state size, and ranks."""
-    found = Recalled.read(tables)
-    figure = Figure(figsize=(style.WIDTH, 2.05 * len(found)), layout="constrained")
-    axes = figure.subplots(len(found), 3, squeeze=False, width_ratios=(1.25, 1.25, 1))
-    for row, (name, recalled) in zip(axes, found.items(), strict=True):
-        draw_curves(row[0], recalled)
-        draw_states(row[1], recalled)
-        draw_ranks(row[2], recalled)
-        row[0].set_title(title_of(name, recalled), loc="left")
-    for ax, label in zip(
-        axes[-1], ("step", "size of the state, numbers", "learning rate"), strict=True
-    ):
-        ax.set_xlabel(label)
+    """Draw accuracy against the size of the state, and the differences that claims are about."""
+    found = list(Recalled.read(tables).values())
+    found.sort(key=lambda recalled: recalled.features)
+    figure = Figure(figsize=(style.WIDTH, 4.3), layout="constrained")
+    axes = figure.subplot_mosaic(
+        [["states", "states", "0", "1"], ["states", "states", "2", "3"]], sharey=False
+    )
+    draw_states(axes["states"], found)
+    for place, (said, (pair, bar)) in enumerate(PAIRS.items()):
+        draw_differences(axes[str(place)], found, pair, bar)
+        axes[str(place)].set_title(said, loc="left", fontsize=7)
     sns.despine(figure)
-    first = next(iter(found.values()))
-    style.footer(figure, legend(first.kernels), caption(found), columns=4)
+    kernels = [kernel for kernel in SIMILARITIES if any(kernel in one.kernels for one in found)]
+    style.footer(figure, legend(kernels), caption(found), columns=4)
     return figure
 
 
-def title_of(name: str, recalled: Recalled) -> str:
-    """The setting."""
-    setting = recalled.settings.get("rebased", next(iter(recalled.settings.values())))
-    parts = {"T": "length", "K": "pairs", "V": "vocabulary", "d": "width", "f": "features"}
-    sizes = ", ".join(f"{symbol}={setting[key]}" for symbol, key in parts.items())
-    return f"{style.words(name)}: ${sizes}$"
-
-
-def draw_curves(ax: Axes, recalled: Recalled) -> None:
-    """Validation accuracy against the step, mean and range of the runs."""
-    for kernel in recalled.kernels:
+def draw_states(ax: Axes, found: Sequence[Recalled]) -> None:
+    """Test accuracy of every run against the size of the state; a line through the medians."""
+    for place, kernel in enumerate(SIMILARITIES):
+        mine = [one for one in found if kernel in one.kernels]
+        if not mine:
+            continue
         look = SIMILARITIES[kernel]
-        steps, values = recalled.curve(kernel)
-        line: dict[str, Any] = {"color": look.colour, "ls": look.dashes}
-        band: dict[str, Any] = {"color": look.colour, "alpha": 0.08, "lw": 0}
-        ax.fill_between(steps, values.min(0), values.max(0), **band)
-        ax.plot(steps, values.mean(0), lw=1.1, **line)
-        ax.plot(steps[-1], values[:, -1].mean(), color=look.colour, marker=MARKS[kernel], **SMALL)
-    last = max(setting["steps"] for setting in recalled.settings.values())
-    ax.set(xlim=(0, last), ylim=ACCURACY, ylabel="validation accuracy")
-    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-
-
-SMALL: dict[str, Any] = {"ms": 4.5, "mec": "white", "mew": 0.4, "clip_on": False, "zorder": 5}
-
-
-def draw_states(ax: Axes, recalled: Recalled) -> None:
-    """Test accuracy against the size of the state, mean and range of the runs.
-
-    Kernels of one size, and those less than a tenth larger, are set side by side about it.
-    """
-    sizes = {kernel: setting["state_size"] for kernel, setting in recalled.settings.items()}
-    groups: list[list[str]] = []
-    for kernel in sorted(recalled.kernels, key=lambda kernel: sizes[kernel]):
-        if groups and sizes[kernel] < 1.1 * sizes[groups[-1][0]]:
-            groups[-1].append(kernel)
-        else:
-            groups.append([kernel])
-    for together in groups:
-        shifts = np.arange(len(together)) - (len(together) - 1) / 2
-        for kernel, shift in zip(together, shifts, strict=True):
-            look, values = SIMILARITIES[kernel], recalled.accuracies(kernel)
-            x = sizes[together[-1]] * 1.055**shift
-            line: dict[str, Any] = {"color": look.colour, "clip_on": False}
-            ax.plot([x, x], [values.min(), values.max()], lw=0.9, **line)
-            ax.plot(x, values.mean(), marker=MARKS[kernel], **SMALL | line)
+        # Kernels of one size would hide each other.
+        shift = 1.015 ** (place - len(SIMILARITIES) / 2)
+        sizes = [one.settings[kernel]["state_size"] * shift for one in mine]
+        values = [one.accuracies(kernel) for one in mine]
+        for size, accuracies in zip(sizes, values, strict=True):
+            ax.plot([size] * len(accuracies), accuracies, marker="o", color=look.colour, **POINT)
+        medians = [float(np.median(accuracies)) for accuracies in values]
+        line: dict[str, Any] = {"color": look.colour, "marker": MARKS[kernel], "lw": 1.1}
+        ax.plot(sizes, medians, ls=look.dashes, **line | MIDDLE)
     ax.set_xscale("log")
-    ticks = [sizes[together[-1]] for together in groups]
+    ticks = sorted({one.settings["rebased"]["state_size"] for one in found})
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([str(tick) for tick in ticks])
-    ax.set(xlim=(ticks[0] / 1.5, ticks[-1] * 1.3), ylim=ACCURACY, ylabel="test accuracy")
+    ax.set(ylim=ACCURACY, xlabel="size of the state, numbers", ylabel="test accuracy")
+    ax.set_title(title_of(found[0]), loc="left")
 
 
-def draw_ranks(ax: Axes, recalled: Recalled) -> None:
-    """Rank of Based and ReBased among all kernels at every rate; ringed where selected."""
-    rates = recalled.rates
-    for kernel in RANKED:
-        look = SIMILARITIES[kernel]
-        ranks = [recalled.rank(kernel, rate) for rate in rates]
-        line: dict[str, Any] = {"color": look.colour, "clip_on": False}
-        ax.plot(rates, ranks, lw=1.1, marker=MARKS[kernel], **SMALL | line)
-        best = recalled.selected(kernel)
-        ring: dict[str, Any] = {"marker": "o", "ms": 9, "mfc": "none", "mew": 0.9}
-        ax.plot(best, recalled.rank(kernel, best), **ring, **line)
-        for rate, rank in zip(rates, ranks, strict=True):
-            mean = recalled.accuracies(kernel, rate).mean()
-            above = kernel == RANKED[0]
-            ax.annotate(
-                f"{mean:.2f}",
-                (rate, rank),
-                xytext=(0, 6 if above else -6),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if above else "top",
-                color=look.colour,
-                fontsize=6,
-            )
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(FixedLocator(rates))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([f"{rate:g}" for rate in rates])
-    count = len(recalled.kernels)
-    ax.set(xlim=(rates[0] / 1.6, rates[-1] * 1.6), ylim=(count + 1, 0), ylabel=f"rank of {count}")
-    ax.yaxis.set_major_locator(FixedLocator(range(1, count + 1, 3)))
+def difference(one: Recalled, pair: tuple[str, str]) -> Array | None:
+    """How far ahead the first of a pair is in each run, shape (R,); None if one is missing."""
+    kernel, other = (one.linear if name == LINEAR else name for name in pair)
+    return one.ahead(kernel, other) if {kernel, other} <= {*one.kernels} else None
+
+
+def draw_differences(
+    ax: Axes, found: Sequence[Recalled], pair: tuple[str, str], bar: float
+) -> None:
+    """Differences of every run at each f, with their medians, and the bar of the claim."""
+    look, mark = SIMILARITIES[pair[0]], MARKS[pair[0]]
+    ax.axhline(0, color="0.8", lw=0.8)
+    ax.axhline(bar, color="0.3", lw=0.8, ls=(0, (4, 2)))
+    for place, one in enumerate(found):
+        values = difference(one, pair)
+        if values is None:
+            continue
+        spread = np.linspace(-0.2, 0.2, len(values))
+        ax.plot(place + spread, values, marker="o", color=look.colour, **POINT)
+        ax.plot(place, np.median(values), marker=mark, color=look.colour, **MIDDLE)
+    ax.set(xlim=(-0.5, len(found) - 0.5), ylim=(-1.05, 1.05))
+    ax.xaxis.set_major_locator(FixedLocator(range(len(found))))
+    ax.set_xticklabels([str(one.features) for one in found])
+    ax.set_xlabel("$f$")
+
+
+def title_of(recalled: Recalled) -> str:
+    """The task."""
+    setting = recalled.settings["rebased"]
+    parts = {"T": "length", "K": "pairs", "V": "vocabulary", "d": "width"}
+    return "$" + ", ".join(f"{symbol}={setting[key]}" for symbol, key in parts.items()) + "$"
 
 
 def legend(kernels: Sequence[str]) -> list[Any]:
@@ -144,32 +124,23 @@ def legend(kernels: Sequence[str]) -> list[Any]:
     ]
 
 
-def caption(found: dict[str, Recalled]) -> str:
+def caption(found: Sequence[Recalled]) -> str:
     """What is drawn, over how many runs, and at which rates."""
-    settings = [each for recalled in found.values() for each in recalled.settings.values()]
+    settings = [each for recalled in found for each in recalled.settings.values()]
     runs, solved, steps = (
         " or ".join(f"{value:g}" for value in sorted({each[name] for each in settings}))
         for name in ("runs", "solved", "steps")
     )
-    selected = "; ".join(
-        f"{style.words(name)}: "
-        + ", ".join(f"{rate:g} ({count})" for rate, count in _counted(recalled).items())
-        for name, recalled in found.items()
-    )
     return (
-        f"Mean and range of {runs} runs (seeds of data and initial weights), each kernel at the "
-        "learning rate with the best mean validation accuracy (how many kernels chose which: "
-        f"{selected}). A run ends at a validation accuracy of {solved} or at the cap of {steps} "
-        "steps; test sequences decide nothing. Linear kernels have $f(f+1)/2$ features, as many "
-        "as the squares; states of one size stand side by side ($x$, not divided by a sum of "
-        "weights, needs a little less). Right: rank by mean test accuracy (numbers) at every "
-        "rate, the selected one ringed."
+        f"Left: test accuracy of {runs} runs (small points; seeds of data and initial weights) of "
+        "each kernel, and their median, against the size of the state, which grows with $f$ "
+        f"({', '.join(str(one.features) for one in found)}). Each kernel has the learning rate "
+        "that was chosen for it by validation on another seed. A run ends at a validation accuracy "
+        f"of {solved} or at the cap of {steps} steps. Linear kernels have $f(f+1)/2$ features, as "
+        "many as the squares: states of one size stand side by side. Right: differences in pairs "
+        "of runs that share data and initial draws; dashed: the bar of the claim. K1 and K2 are "
+        "judged where the state is small for the task, K3 by the mean over all sizes."
     )
-
-
-def _counted(recalled: Recalled) -> dict[float, int]:
-    chosen = [recalled.selected(kernel) for kernel in recalled.kernels]
-    return {rate: chosen.count(rate) for rate in recalled.rates if rate in chosen}
 
 
 if __name__ == "__main__":

@@ -26,26 +26,26 @@ def quadratic(
     Parameters
     ----------
     similarity : Similarity
-    queries : Tensor, shape (B, M, f)
+    queries : Tensor, shape (..., M, f)
         Prepared, of the M tokens whose outputs are asked for.
-    keys : Tensor, shape (B, T, f)
+    keys : Tensor, shape (..., T, f)
         Prepared.
-    values : Tensor, shape (B, T, d)
-    positions : Tensor, shape (B, M), int64
+    values : Tensor, shape (..., T, d)
+    positions : Tensor, shape (..., M), int64
         Where the queries stand; by default M = T and everywhere.
 
     Returns
     -------
-    Tensor, shape (B, M, d)
+    Tensor, shape (..., M, d)
     """
     length = keys.shape[-2]
     everywhere = torch.arange(length, device=keys.device)
-    seen = everywhere <= (everywhere if positions is None else positions)[..., None]  # (B, M, T)
-    scores = queries @ keys.mT  # (B, M, T)
+    seen = everywhere <= (everywhere if positions is None else positions)[..., None]  # (..., M, T)
+    scores = queries @ keys.mT  # (..., M, T)
     if similarity.features is None:  # exp overflows where its share of a sum does not
         return scores.masked_fill(~seen, -torch.inf).softmax(-1) @ values
     weights = similarity.weigh(scores) * seen
-    summed = weights @ values  # (B, M, d)
+    summed = weights @ values  # (..., M, d)
     return summed / (weights.sum(-1, keepdim=True) + EPS) if similarity.normalised else summed
 
 

@@ -4,6 +4,7 @@ Arora et al., *Zoology*, 2023. A sequence opens with key-value pairs; later ever
 once more, and there the model must say its value.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,14 +18,14 @@ POWER = 0.01
 
 @dataclass(frozen=True)
 class Recall:
-    """B sequences and what is asked of them.
+    """B sequences, of R runs or of one, and what is asked of them.
 
     Attributes
     ----------
-    tokens : Tensor, shape (B, T), int64
-    positions : Tensor, shape (B, K), int64
+    tokens : Tensor, shape (R, B, T) or (B, T), int64
+    positions : Tensor, shape (R, B, K) or (B, K), int64
         Where the K keys are queried; only there a prediction counts.
-    targets : Tensor, shape (B, K), int64
+    targets : Tensor, shape (R, B, K) or (B, K), int64
         The values of the keys queried there.
     """
 
@@ -35,6 +36,12 @@ class Recall:
     def to(self, device: torch.device) -> "Recall":
         """The same sequences on ``device``."""
         return Recall(*(x.to(device) for x in (self.tokens, self.positions, self.targets)))
+
+    @classmethod
+    def stacked(cls, runs: "Sequence[Recall]") -> "Recall":
+        """The sequences of R runs as one."""
+        names = ("tokens", "positions", "targets")
+        return cls(*(torch.stack([getattr(run, name) for run in runs]) for name in names))
 
 
 @dataclass(frozen=True)

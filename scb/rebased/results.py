@@ -1,6 +1,6 @@
-"""What the kernels reached on recall, read from the tables: selected rates, ranks, a summary."""
+"""What the kernels reached on recall, read from the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from scb.store.tables import TableError
 
 Array = NDArray[np.float64]
 
+LINEAR = ("identity", "elu")
+"""The kernels whose features are no more than queries and keys have."""
+
 
 @dataclass(frozen=True)
 class Recalled:
@@ -22,13 +25,13 @@ class Recalled:
 
     Attributes
     ----------
-    frame : DataFrame
-        Rows of `scb.rebased.tables.RECALL`, of all kernels.
+    ends : DataFrame
+        The last row of every run, of `scb.rebased.tables.RECALL`, of all kernels.
     settings : dict
         By kernel, the setting stored with its table.
     """
 
-    frame: pd.DataFrame
+    ends: pd.DataFrame
     settings: dict[str, dict[str, Any]]
 
     @classmethod
@@ -38,21 +41,19 @@ class Recalled:
         Raises
         ------
         TableError
-            If a table cannot be read, or has other rates or runs than its setting's first.
+            If a table cannot be read, or has other runs than its setting's first.
         """
         found: dict[str, Recalled] = {}
         for name in dict.fromkeys(path.parent.name for path in paths):
             mine = [path for path in paths if path.parent.name == name]
             frames = [tables.read(path, RECALL) for path in mine]
             for path, frame in zip(mine, frames, strict=True):
-                ends, first = (part[part["last"]] for part in (frame, frames[0]))
-                if set(zip(ends["rate"], ends["run"], strict=True)) != set(
-                    zip(first["rate"], first["run"], strict=True)
-                ):
-                    raise TableError(f"{path}: its rates and runs are not those of {mine[0]}")
+                if set(frame["run"]) != set(frames[0]["run"]):
+                    raise TableError(f"{path}: its runs are not those of {mine[0]}")
+            ends = pd.concat(frames, ignore_index=True)
             settings = [tables.setting(path) for path in mine]
             by_kernel = {setting["kernel"]: setting for setting in settings}
-            found[name] = cls(pd.concat(frames, ignore_index=True), by_kernel)
+            found[name] = cls(ends[ends["last"]].sort_values("run"), by_kernel)
         return found
 
     @property
@@ -61,83 +62,80 @@ class Recalled:
         return list(self.settings)
 
     @property
-    def rates(self) -> list[float]:
-        """All learning rates, from small to large."""
-        return sorted(set(self.frame["rate"]))
+    def features(self) -> int:
+        """f of the kernels that are not linear."""
+        return int(next(s["features"] for k, s in self.settings.items() if k not in LINEAR))
 
-    def _ends(self, kernel: str, rate: float) -> pd.DataFrame:
-        """The last row of every run, in the order of runs."""
-        rows = self.frame[self.frame["last"] & (self.frame["kernel"] == kernel)]
-        rows = rows[rows["rate"] == rate].sort_values("run")
-        if rows.empty:
-            raise TableError(f"no runs of kernel {kernel!r} at rate {rate:g}")
+    def at(self, rates: Mapping[str, float]) -> "Recalled":
+        """Each kernel at one of its rates, without the kernels that have none there."""
+        kernel, rate = self.ends["kernel"], self.ends["rate"]
+        settings = {name: found for name, found in self.settings.items() if name in rates}
+        return Recalled(self.ends[rate == kernel.map(rates)], settings)
+
+    def _of(self, kernel: str) -> pd.DataFrame:
+        """The ends of a kernel's runs, in the order of runs.
+
+        Raises
+        ------
+        TableError
+            If there are none, or those of several rates.
+        """
+        rows = self.ends[self.ends["kernel"] == kernel]
+        if rows["rate"].nunique() != 1:
+            raise TableError(f"kernel {kernel!r} has runs at {rows['rate'].nunique()} rates")
         return rows
 
-    def selected(self, kernel: str) -> float:
-        """The rate whose runs ended with the best mean validation accuracy.
+    def rate(self, kernel: str) -> float:
+        """The learning rate of a kernel's runs."""
+        return float(self._of(kernel)["rate"].iloc[0])
 
-        Of equals, the one whose runs took fewer steps; the test split has no part in it.
-        """
-
-        return max(self.rates, key=lambda rate: self._worth(kernel, rate))
-
-    def better(self, kernels: Sequence[str]) -> str:
-        """The one of ``kernels`` that `selected` would prefer, each at its own rate."""
-        return max(kernels, key=lambda kernel: self._worth(kernel, self.selected(kernel)))
-
-    def _worth(self, kernel: str, rate: float) -> tuple[float, float]:
-        ends = self._ends(kernel, rate)
-        return float(ends["validation_accuracy"].mean()), -float(ends["step"].mean())
-
-    def accuracies(self, kernel: str, rate: float | None = None) -> Array:
-        """Test accuracy of each run, shape (R,); by default at the selected rate."""
-        rate = self.selected(kernel) if rate is None else rate
-        return self._ends(kernel, rate)["test_accuracy"].to_numpy(np.float64)
+    def accuracies(self, kernel: str) -> Array:
+        """Test accuracy of each run, shape (R,)."""
+        return self._of(kernel)["test_accuracy"].to_numpy(np.float64)
 
     def steps(self, kernel: str) -> Array:
-        """The step at which each run ended at the selected rate, shape (R,)."""
-        return self._ends(kernel, self.selected(kernel))["step"].to_numpy(np.float64)
+        """The step at which each run ended, shape (R,)."""
+        return self._of(kernel)["step"].to_numpy(np.float64)
 
-    def rank(self, kernel: str, rate: float) -> int:
-        """1 for the kernel with the best mean test accuracy at this rate, and so on."""
-        mine = self.accuracies(kernel, rate).mean()
-        return 1 + sum(self.accuracies(other, rate).mean() > mine for other in self.kernels)
+    def ahead(self, kernel: str, other: str) -> Array:
+        """By how much a kernel's test accuracy is larger than another's in each run, (R,)."""
+        return self.accuracies(kernel) - self.accuracies(other)
 
-    def curve(self, kernel: str) -> tuple[NDArray[np.int64], Array]:
-        """Steps (S,) and validation accuracies (R, S) at the selected rate.
+    @property
+    def linear(self) -> str:
+        """The linear kernel with the better mean validation accuracy.
 
-        A run that has ended keeps the accuracy at which it ended.
+        Raises
+        ------
+        TableError
+            If there is none.
         """
-        rows = self.frame[
-            (self.frame["kernel"] == kernel) & (self.frame["rate"] == self.selected(kernel))
-        ]
-        grid = rows.pivot(index="run", columns="step", values="validation_accuracy")
-        grid = grid.ffill(axis=1)
-        return grid.columns.to_numpy(np.int64), grid.to_numpy(np.float64)
+        linear = [kernel for kernel in self.kernels if kernel in LINEAR]
+        if not linear:
+            raise TableError("there is no linear kernel")
+        return max(linear, key=lambda kernel: self._of(kernel)["validation_accuracy"].mean())
 
 
 def summarise(found: dict[str, Recalled]) -> str:
-    """A table in Markdown for each setting: every kernel at its selected rate."""
+    """A table in Markdown for each setting."""
     lines = [
         "# Recall",
         "",
-        "Each kernel at the learning rate with the best mean validation accuracy: mean and range",
-        "of its runs. Ranks are by mean test accuracy, all kernels at one rate.",
+        "Each kernel at the learning rate that tuning chose for it: median and range of its runs.",
     ]
+    columns = ["kernel", "state", "rate", "runs", "step at the end", "test accuracy"]
     for name, recalled in found.items():
-        rates = [f"{rate:g}" for rate in recalled.rates]
-        columns = ["kernel", "state", "rate", "step at the end", "test accuracy"]
-        columns += [f"rank at {rate}" for rate in rates]
-        lines += ["", f"## {name}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        lines += ["", f"## {name}, f = {recalled.features}", ""]
+        lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         for kernel in recalled.kernels:
             values, steps = recalled.accuracies(kernel), recalled.steps(kernel)
             cells = [
                 f"`{kernel}`",
                 str(recalled.settings[kernel]["state_size"]),
-                f"{recalled.selected(kernel):g}",
-                f"{steps.mean():.0f} [{steps.min():.0f}, {steps.max():.0f}]",
-                f"{values.mean():.3f} [{values.min():.3f}, {values.max():.3f}]",
-                *(f"{recalled.rank(kernel, rate)}" for rate in recalled.rates),
+                f"{recalled.rate(kernel):g}",
+                str(len(values)),
+                f"{np.median(steps):.0f} [{steps.min():.0f}, {steps.max():.0f}]",
+                f"{np.median(values):.3f} [{values.min():.3f}, {values.max():.3f}]",
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

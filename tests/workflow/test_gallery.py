@@ -69,9 +69,11 @@ def test_what_was_not_made_again_stays(root, monkeypatch):
     write(root / "results", "rebased_claims", claim_of("K1", "Two is more.", "rebased"))
     refresh(root, root / "results", root / "figures")
     (root / "results/rebased_claims.parquet").unlink()
-    monkeypatch.setattr(showing, "REBASED_NOTE", "Judged otherwise.")
+    monkeypatch.setattr(showing, "rebased_note_of", lambda fixed: f"Judged otherwise: {fixed}.")
     refresh(root, root / "results", root / "figures")
-    assert "\n\nJudged otherwise.\n\n" in (root / "docs/gallery/rebased_claims.md").read_text()
+    assert (
+        "\n\nJudged otherwise: None.\n\n" in (root / "docs/gallery/rebased_claims.md").read_text()
+    )
     assert shown(root).index("| C1 |") < shown(root).index("| K1 |")
     assert f"{BEGIN}\n{shown(root)}\n{END}" in (root / RESULTS).read_text()
 

@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 from functools import cache
+from typing import get_args
 
 import pytest
-from project import BASES, FIGURES, GATHERING, ROOT
+from project import BASES, FIGURES, GATHERING, ROOT, SETTINGS
 
 from scb.experiments.job import Job
 from scb.rebased.similarity import SIMILARITIES
+from scb.settings import Kernel
 from workflow.imports import module_files
 
 EXPERIMENTS = "scb.experiments."
@@ -142,8 +144,9 @@ def test_what_trains_takes_device_and_gpu_from_one_place(planned, experiments):
 
 
 def test_every_kernel_is_trained(planned):
-    kernels = [job.wildcards["kernel"] for job in planned if job.rule == "recall"]
-    assert sorted(kernels) == sorted(SIMILARITIES)
+    kernels = {job.wildcards["kernel"] for job in planned if job.rule == "recall"}
+    assert kernels == set(SETTINGS.rebased.rates)
+    assert set(get_args(Kernel)) == set(SIMILARITIES)
 
 
 def test_shell_quotes_what_it_is_given():

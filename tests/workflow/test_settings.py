@@ -197,7 +197,9 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ("stage1_samples.odds.batches", [], "of length at least 1"),
         ("multiverse.switch_signal", 1.5, "at most 1"),
         ("multiverse.scales", [], "of length at least 1"),
-        ("rebased.rates", 0.01, "a list, as [1, 2]"),
+        ("rebased.tuning.rates", 0.01, "a list, as [1, 2]"),
+        ("rebased.recall.stress.placement", "within", "one of before, after"),
+        ("rebased.recall.stress.std", 0, "greater than 0"),
         ("rebased.features", 7, "even"),
         ("rebased.runs", 1, "at least 2"),
         ("rebased.recall.stress.solved", 1.5, "at most 1"),
@@ -253,18 +255,28 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("rebased.rates", [], "rebased.rates is []; it must be of length at least 1"),
-        ("rebased.rates", [0.1, 0], "rebased.rates.1 is 0; it must be at least 1e-30"),
-        ("rebased.rates", [0.1, 0.1], "rebased.rates is [0.1, 0.1]; its entries must differ"),
+        ("rebased.tuning.rates", [], "rebased.tuning.rates is []; it must be of length at least 1"),
+        (
+            "rebased.tuning.rates",
+            [0.1, 0],
+            "rebased.tuning.rates.1 is 0; it must be at least 1e-30",
+        ),
+        (
+            "rebased.tuning.rates",
+            [0.1, 0.1],
+            "rebased.tuning.rates is [0.1, 0.1]; its entries must differ",
+        ),
         (
             "rebased.settings",
             ["stress", "wide"],
-            "rebased.settings is 'wide'; it must be one of rebased.recall: separating, stress",
+            "rebased.settings is 'wide'; it must be one of rebased.recall: "
+            f"{', '.join(CONFIG['rebased']['recall'])}",
         ),
         (
             "rebased.limited",
             ["stress", "wide"],
-            "rebased.limited is 'wide'; it must be one of rebased.settings: separating, stress",
+            "rebased.limited is 'wide'; it must be one of rebased.settings: "
+            f"{', '.join(CONFIG['rebased']['settings'])}",
         ),
         (
             "draw.fig6_simulation.sections",
@@ -908,6 +920,34 @@ def test_digest_is_of_the_sections_that_claims_read(config):
     after = of(merge(config, {"rebased": {"runs": 7}}))
     assert after["rebased_claims"] != before["rebased_claims"]
     assert after["claims"] == before["claims"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "kernel", "missing"),
+    [
+        ("stress", "square_norm", "square_norm"),
+        ("tight", "based", "based"),
+        ("tight", "elu", "identity or elu"),
+    ],
+)
+def test_kernels_that_claims_compare_are_asked_for(config, setting, kernel, missing):
+    recall = config["rebased"]["recall"][setting]
+    recall["kernels"] = [name for name in recall["kernels"] if name != kernel]
+    (line,) = find_faults(config)
+    at = f"rebased.recall.{setting}.kernels"
+    assert line.startswith(f"{at} is ")
+    assert line.endswith(f"with rebased.rates it lacks {missing}, which the claims compare")
+
+
+def test_a_kernel_without_a_rate_is_not_judged(config):
+    config["rebased"]["rates"]["identity"] = 0.01
+    settings = Settings.model_validate(config).rebased
+    assert "identity" in settings.trained("tight")
+    del config["rebased"]["rates"]["identity"], config["rebased"]["rates"]["softmax"]
+    assert find_faults(config) == []
+    assert not {"identity", "softmax"} & {
+        *Settings.model_validate(config).rebased.trained("stress")
+    }
 
 
 def test_a_key_of_recall_is_no_default(config):

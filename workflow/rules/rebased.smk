@@ -1,26 +1,36 @@
 # The second paper, ReBased: not part of `rule all`.
 
-REBASED = SETTINGS.rebased
-RECALL = {name: REBASED.recall[name] for name in REBASED.settings}
-KERNELS = ["softmax", "identity", "elu", "based", "based_shifted"]
-KERNELS += ["square", "square_gamma", "square_affine", "square_norm", "rebased"]
+REBASED, RECALL = SETTINGS.rebased, SETTINGS.rebased.recall
 
 
 use rule training as recall with:
-    """One kernel on multi-query associative recall, at every learning rate and in every run."""
+    """One kernel on multi-query associative recall, at its rate or at those to choose from."""
     input:
         modules=code("scb.experiments.recall", "recall"),
     output:
         curves="<results>/<job>.parquet",
         provenance="<results>/<job>.provenance.json",
     pathvars:
-        job="rebased/{setting}/{kernel}",
+        job="{recalled}/{setting}/{kernel}",
     resources:
         **on_device(lambda wildcards: RECALL[wildcards.setting].memory, runtime=240),
     params:
-        settings=lambda wildcards: read.Recalling.of(
-            RECALL[wildcards.setting], REBASED, seed=SETTINGS.seed, kernel=wildcards.kernel
-        ).as_json(),
+        settings=lambda wildcards: conditions.recalling(SETTINGS, *wildcards).as_json(),
+
+
+use rule experiment as rebased_rates with:
+    """The learning rate of each kernel, by validation on the tuning seed."""
+    input:
+        modules=code("scb.experiments.rebased_rates", "rebased_rates"),
+        tables=conditions.recalled(REBASED, conditions.TUNING),
+    output:
+        rates="<results>/<job>.yaml",
+        statistics="<results>/<job>_statistics.parquet",
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="rebased_rates",
+    params:
+        settings=read.ChoosingRates.of(REBASED, MULTIVERSE).as_json(),
 
 
 use rule training as rebased_columns with:
@@ -44,7 +54,7 @@ use rule experiment as rebased_claims with:
     """Verdicts on the second paper's claims, and every kernel's accuracies."""
     input:
         modules=code("scb.experiments.rebased_claims", "rebased_claims"),
-        tables=expand(rules.recall.output.curves, setting=RECALL, kernel=KERNELS),
+        tables=conditions.recalled(REBASED, "rebased"),
     output:
         claims="<results>/<job>.parquet",
         statistics="<results>/rebased_statistics.parquet",
@@ -59,8 +69,6 @@ use rule experiment as rebased_claims with:
     pathvars:
         job="rebased_claims",
     params:
-        settings=read.JudgingRebased(
-            limited=REBASED.limited,
-            digest=DIGESTS["rebased_claims"],
-            figures=FIGURES_FROM_RESULTS,
+        settings=read.JudgingRebased.of(
+            REBASED, digest=DIGESTS["rebased_claims"], figures=FIGURES_FROM_RESULTS
         ).as_json(),
