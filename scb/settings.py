@@ -52,6 +52,18 @@ Rounding = Annotated[float, Field(gt=0, le=1)]  # above 1 not even Q itself is k
 Weights = Literal["uniform", "drawn"]
 ClaimId = Literal["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"]
 Schedule = Literal["constant", "decayed"]
+Kernel = Literal[
+    "softmax",
+    "identity",
+    "elu",
+    "based",
+    "based_shifted",
+    "square",
+    "square_gamma",
+    "square_affine",
+    "square_norm",
+    "rebased",
+]
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -876,6 +888,79 @@ class Rebased(Model):
         return max(LEAST, megabytes(parts))
 
 
+# --- Its other half: language ---
+
+
+class Tokenizing(Model):
+    """What the corpus reads."""
+
+    vocabulary: Annotated[int, Field(ge=256, le=65536)]  # V at most, bytes among it
+
+
+class Reading(Model):
+    """What training on language reads of its section."""
+
+    context: Count  # T, tokens of a sequence
+    width: Count  # d, of the model and the values
+    features: Count  # f of the square kernels
+    blocks: Count
+    batch: Count  # B, sequences a step
+    steps: Count
+    log_interval: Count  # steps between two looks at the validation split
+    held_out: Count  # sequences of the validation and of the test split, at most
+    rare: Annotated[int, Field(ge=0)]  # times that a repeated bigram may occur in training
+
+
+class LanguageRuns(Reading):
+    """What training one kernel reads."""
+
+    seed: Seed
+    rates: Rates
+    runs: Count
+    kernel: str
+
+
+class TuningRates(Model):
+    """How the rates were chosen, on the seed of the multiverse."""
+
+    rates: Rates
+    runs: Count
+
+
+class Language(Section, Tokenizing, Reading):
+    """Language modelling."""
+
+    text: Folder | None  # a file to read in the place of the standard library
+    runs: Annotated[int, Field(ge=2, le=10**6)]  # seeds of the order of the text and of the weights
+    rates: dict[Kernel, Rate]  # of each kernel that is trained
+    tuning: TuningRates
+
+    largest: ClassVar[int] = LARGEST_OF_GPU
+
+    def relations(self) -> Iterator[Fault]:
+        """The two kernels that the claims compare."""
+        yield from super().relations()
+        for kernel in ("based", "rebased"):
+            if kernel not in self.rates:
+                said = f"it must have a rate of {kernel}, which K4 and K5 are about"
+                yield Fault("rates", sorted(self.rates), said)
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """Weights, logits and scores of one run, and the corpus."""
+        batch, context, width = max(self.batch, 16), self.context, self.width
+        tokens, blocks = batch * context, self.blocks
+        features = self.features**2  # those of the linear kernels are f (f + 1) / 2
+        yield [
+            Part(("width", "vocabulary"), width * (20 * self.vocabulary + 240 * blocks * width)),
+            Part(("vocabulary", "batch", "context"), 20 * self.vocabulary * tokens),
+            Part(("vocabulary",), 24 * self.vocabulary**2),
+            Part(("batch", "context", "blocks"), 30 * blocks * tokens * context),
+            Part(("batch", "context", "width"), 160 * blocks * tokens * width),
+            Part(("features", "batch", "context"), 20 * blocks * features * (width + tokens)),
+            Part(("held_out", "context"), 100 * self.held_out * context),
+        ]
+
+
 # --- What figures draw and claims judge ---
 
 
@@ -1014,6 +1099,7 @@ class Settings(Model):
     regularization: Regularization
     multiverse: Multiverse
     rebased: Rebased
+    language: Language
     draw: Draw
     claims: Claims
 
