@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from scb.claims.markdown import INTERVALS
 from scb.claims.samples import Mean
 from scb.claims.verdict import FAMILY, Bar, Claim, Part
+from scb.rebased.language_claims import NOTE as LANGUAGE_NOTE
 from scb.rebased.results import Array, Recalled
 
 NOT_WORSE = Bar(-0.02, "above")
@@ -30,16 +31,18 @@ AHEAD = Bar(0.02, "above", none=0)
 LINEAR = ("identity", "elu")
 
 NOTE = f"""\
-Each claim is judged by test accuracies on multi-query associative recall, of every kernel at the
+K1 to K3 are judged by test accuracies on multi-query associative recall, of every kernel at the
 learning rate selected by validation, over runs (seeds of data and of initial weights) that are
 paired across kernels. An estimate is a mean over runs with Student's interval. **With few runs
 it is wide**: with 3, about eight standard deviations each way. What is undecided may be true.
 
 {INTERVALS}
 
-A false verdict is somewhere in the table with a probability of at most {FAMILY:.0%}, by Holm's
-levels across its three claims. Of the two linear kernels the one with the better validation
-accuracy counts."""
+A false verdict is among K1 to K3 with a probability of at most {FAMILY:.0%}, by Holm's
+levels across the three. Of the two linear kernels the one with the better validation
+accuracy counts.
+
+{LANGUAGE_NOTE}"""
 """How the claims are judged, for `scb.claims.markdown.render`."""
 
 

@@ -17,7 +17,7 @@ from scb.claims.operating import binomial
 from scb.claims.parts import ratio
 from scb.claims.samples import Median
 from scb.claims.verdict import FAMILY, Bar, Claim, Part
-from scb.rebased.language_results import SLICES, Modelled
+from scb.rebased.language_results import SLICES, Array, Modelled
 
 NOT_WORSE = Bar(1.01, "below")
 """*At least as well*: a hundredth is less than what another learning rate changes."""
@@ -62,7 +62,7 @@ def claims(found: Modelled) -> list[Claim]:
                     "bits per byte of all text that ReBased saves over Based: "
                     f"{SLICES['repeated']} − {SLICES['other']}",
                     MORE,
-                    Median(_gain(found, "repeated") - _gain(found, "other")),
+                    Median(_saved_more_in_recall(found)),
                     section="language",
                 ),
                 _ratio(found, "rebased", "based", "other"),
@@ -78,12 +78,18 @@ def _ratio(found: Modelled, left: str, right: str, part: str, bar: Bar | None = 
     return Part(said, bar, Median(values), section="language")
 
 
-def _gain(found: Modelled, part: str) -> np.ndarray:
-    """Bits per byte of all text that ReBased saves over Based on a slice, shape (R,)."""
-    both = found.bits("based", part), found.bits("rebased", part)
+def _saved_more_in_recall(found: Modelled) -> Array:
+    """What ReBased saves over Based on repeated bigrams less what it saves elsewhere, shape (R,).
+
+    Both in bits per byte of all text. A pair of which one diverged counts as short of any bar.
+    """
     with np.errstate(invalid="ignore"):
-        gain = found.share(part) * (both[0] - both[1])
-    return np.where(np.isnan(gain), 0.0, gain)  # both diverged
+        repeated, other = (
+            found.share(part) * (found.bits("based", part) - found.bits("rebased", part))
+            for part in ("repeated", "other")
+        )
+        more = repeated - other
+    return np.where(np.isfinite(more), more, -np.inf)
 
 
 def power(runs: int, share: float) -> float:

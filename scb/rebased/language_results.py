@@ -45,13 +45,16 @@ class Modelled:
         Raises
         ------
         TableError
-            If a table cannot be read, or has other runs than the first.
+            If a table cannot be read, or has other runs or another corpus than the first.
         """
         frames = [tables.read(path, LANGUAGE) for path in paths]
         for path, frame in zip(paths, frames, strict=True):
             if set(frame["run"]) != set(frames[0]["run"]):
                 raise TableError(f"{path}: its runs are not those of {paths[0]}")
         settings = [tables.setting(path) for path in paths]
+        for path, setting in zip(paths, settings, strict=True):
+            if setting["corpus_sha256"] != settings[0]["corpus_sha256"]:
+                raise TableError(f"{path}: its corpus is not that of {paths[0]}")
         by_kernel = {setting["kernel"]: setting for setting in settings}
         return cls(pd.concat(frames, ignore_index=True), by_kernel)
 
