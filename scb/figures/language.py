@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from scb.claims.parts import ratio
 from scb.figures import style
 from scb.figures.drawing import drawing
 from scb.figures.similarities import MARKS, SIMILARITIES
@@ -91,7 +92,7 @@ def caption(found: Modelled) -> str:
     told = ", ".join(f"{symbol}={setting[key]}" for symbol, key in sizes.items())
     return (
         f"{message(found)} Text: {setting['corpus']}. A point is a run (seed of the order of the "
-        f"text and of the weights; all see {tokens / 1e6:.2g} million tokens, ${told}$, "
+        f"text and of the weights; all see {tokens:,} tokens, ${told}$, "
         f"{setting['blocks']} blocks), a line the median of {setting['runs']}. Repeated bigrams: "
         "tokens that complete a bigram which occurred before in the sequence and at most "
         f"{setting['rare']} times in training, {found.share('repeated'):.1%} of the test bytes. "
@@ -103,13 +104,15 @@ def message(found: Modelled) -> str:
     """Bits per byte of ReBased over those of Based, on both slices."""
     said = []
     for part in ("repeated", "other"):
-        with np.errstate(invalid="ignore"):
-            ratio = np.median(found.bits("rebased", part) / found.bits("based", part))
-        if not np.isfinite(ratio):
+        rebased, based = (found.bits(kernel, part) for kernel in ("rebased", "based"))
+        if not np.isfinite([np.median(rebased), np.median(based)]).all():
             return "Half of the runs of ReBased or Based diverged, or more."
-        more = "more" if ratio >= 1 else "fewer"
-        said.append(f"{abs(ratio - 1):.1%} {more} on {SLICES[part]}")
-    return f"Beside Based, ReBased needs {' and '.join(said)} (medians of bits per byte, in pairs)."
+        needed = float(np.median(ratio(rebased, based)))
+        more = "more" if needed >= 1 else "fewer"
+        said.append(f"{abs(needed - 1):.1%} {more} on {SLICES[part]}")
+    return (
+        f"ReBased needs {said[0]} than Based, and {said[1]} (medians of bits per byte, in pairs)."
+    )
 
 
 if __name__ == "__main__":
