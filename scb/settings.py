@@ -891,6 +891,10 @@ class Rebased(Model):
 # --- Its other half: language ---
 
 
+COMPARED: tuple[Kernel, Kernel] = ("based", "rebased")
+"""Kernels that K4 and K5 are about."""
+
+
 class Tokenizing(Model):
     """What the corpus reads."""
 
@@ -931,7 +935,8 @@ class Language(Section, Tokenizing, Reading):
     """Language modelling."""
 
     text: Folder | None  # a file to read in the place of the standard library
-    runs: Annotated[int, Field(ge=2, le=10**6)]  # seeds of the order of the text and of the weights
+    runs: Annotated[int, Field(ge=2, le=10**6)]  # of Based and ReBased: seeds of text and weights
+    runs_of_others: Count  # of the other kernels, which nothing is judged by
     rates: dict[Kernel, Rate]  # of each kernel that is trained
     tuning: TuningRates
 
@@ -940,10 +945,17 @@ class Language(Section, Tokenizing, Reading):
     def relations(self) -> Iterator[Fault]:
         """The two kernels that the claims compare."""
         yield from super().relations()
-        for kernel in ("based", "rebased"):
+        if self.runs_of_others > self.runs:
+            said = f"it must be at most {{at}}runs, {self.runs}"
+            yield Fault("runs_of_others", self.runs_of_others, said)
+        for kernel in COMPARED:
             if kernel not in self.rates:
                 said = f"it must have a rate of {kernel}, which K4 and K5 are about"
                 yield Fault("rates", sorted(self.rates), said)
+
+    def runs_of(self, kernel: str) -> int:
+        """Runs of a kernel: most of those that are compared."""
+        return self.runs if kernel in COMPARED else self.runs_of_others
 
     def jobs(self) -> Iterator[list[Part]]:
         """Weights, logits and scores of one run, and the corpus."""

@@ -93,11 +93,20 @@ def caption(found: Modelled) -> str:
     return (
         f"{message(found)} Text: {setting['corpus']}. A point is a run (seed of the order of the "
         f"text and of the weights; all see {tokens:,} tokens, ${told}$, "
-        f"{setting['blocks']} blocks), a line the median of {setting['runs']}. Repeated bigrams: "
+        f"{setting['blocks']} blocks), a line the median of {counts(found)}. Repeated bigrams: "
         "tokens that complete a bigram which occurred before in the sequence and at most "
         f"{setting['rare']} times in training, {found.share('repeated'):.1%} of the test bytes. "
         f"Left: median and range of the runs. Diverged: {lost or 'none'}."
     )
+
+
+def counts(found: Modelled) -> str:
+    """How many runs the kernels have."""
+    every = {kernel: len(found.bits(kernel)) for kernel in found.kernels}
+    if len(set(every.values())) == 1:
+        return f"{every['based']}"
+    rest = " or ".join(map(str, sorted(set(every.values()) - {every["based"]})))
+    return f"{every['based']} (of kernels with fewer points, of {rest})"
 
 
 def message(found: Modelled) -> str:

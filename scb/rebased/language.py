@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from scb.data.seeds import derive
-from scb.rebased.model import STD, TAPS, GatedConvolution, KernelAttention, norm
+from scb.rebased.model import TAPS, GatedConvolution, KernelAttention, norm
 from scb.rebased.similarity import Similarity
 
-EXPANSION = 4
+EXPANSION = 2
 """Width of the MLP over that of the model."""
 
 
@@ -74,7 +74,8 @@ class LanguageModel(nn.Module):
             # Drawn by name, so that what two similarities have in common starts alike.
             generator = torch.Generator().manual_seed(derive(seed, name))
             if name.endswith("weight"):
-                nn.init.normal_(parameter, std=STD, generator=generator)
+                std = parameter.shape[-1] ** -0.5  # by the width that comes in, as that is small
+                nn.init.normal_(parameter, std=std, generator=generator)
             elif name.endswith("taps"):
                 nn.init.uniform_(parameter, -(TAPS**-0.5), TAPS**-0.5, generator=generator)
             elif name.endswith("bias"):

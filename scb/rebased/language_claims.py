@@ -40,7 +40,16 @@ apart from the claims on recall."""
 
 
 def claims(found: Modelled) -> list[Claim]:
-    """K4 and K5 with their statistics."""
+    """K4 and K5 with their statistics.
+
+    Raises
+    ------
+    ValueError
+        If Based and ReBased have other numbers of runs: those are paired.
+    """
+    based, rebased = (len(found.bits(kernel)) for kernel in ("based", "rebased"))
+    if based != rebased:
+        raise ValueError(f"based has {based} runs, and rebased {rebased}: they must be pairs")
     others = [kernel for kernel in found.kernels if kernel not in ("based", "rebased")]
     return [
         Claim(
@@ -73,7 +82,9 @@ def claims(found: Modelled) -> list[Claim]:
 
 
 def _ratio(found: Modelled, left: str, right: str, part: str, bar: Bar | None = None) -> Part:
-    values = ratio(found.bits(left, part), found.bits(right, part))
+    both = found.bits(left, part), found.bits(right, part)
+    pairs = min(map(len, both))  # runs of one index are pairs, and some kernels have fewer
+    values = ratio(both[0][:pairs], both[1][:pairs])
     said = f"test bits per byte, {SLICES[part]}, {SAID.get(left, left)} / {SAID.get(right, right)}"
     return Part(said, bar, Median(values), section="language")
 

@@ -45,12 +45,9 @@ class Modelled:
         Raises
         ------
         TableError
-            If a table cannot be read, or has other runs or another corpus than the first.
+            If a table cannot be read, or has another corpus than the first.
         """
         frames = [tables.read(path, LANGUAGE) for path in paths]
-        for path, frame in zip(paths, frames, strict=True):
-            if set(frame["run"]) != set(frames[0]["run"]):
-                raise TableError(f"{path}: its runs are not those of {paths[0]}")
         settings = [tables.setting(path) for path in paths]
         for path, setting in zip(paths, settings, strict=True):
             if setting["corpus_sha256"] != settings[0]["corpus_sha256"]:

@@ -7,6 +7,7 @@ from test_extensions import captions_of, page_of
 
 from scb.rebased.similarity import SIMILARITIES
 
+CLAIMED = ("K1", "K2", "K3", "K4", "K5")
 DRAWN = [figure for figure, target in FIGURES.items() if target == "rebased"]
 
 
@@ -20,7 +21,9 @@ def test_it_is_made(whole):
         assert (figures / f"{name}.png").stat().st_size > 10_000
     assert (results / "rebased.md").read_text().count("| `") == len(SIMILARITIES)
     text = (results / "rebased_claims.md").read_text()
-    assert all(f"| {name} |" in text for name in ("K1", "K2", "K3"))
+    assert all(f"| {name} |" in text for name in CLAIMED)
+    trained = {path.stem for path in (results / "language").glob("*.provenance.json")}
+    assert trained == {f"{name}.provenance" for name in ("corpus", *SETTINGS.language.rates)}
     assert whole.plan("rebased") == set()
 
 
@@ -44,7 +47,8 @@ def test_page_has_its_figures_and_verdicts(whole, tmp_path):
     captions = captions_of(whole, html, page, DRAWN)
     assert "at 2 runs" in captions["rebased"]
     assert "the attention column given by each kernel" in captions["rebased_patterns"]
+    assert "Text: config.yaml, in byte pairs" in " ".join(captions["language"].split())
     verdicts = html.split("<h3>Verdicts: rebased</h3>")[1].split("<h3>")[0]
-    assert all(f"<td>{name}</td>" in verdicts for name in ("K1", "K2", "K3"))
+    assert all(f"<td>{name}</td>" in verdicts for name in CLAIMED)
     assert '<a href="#smoke/figures/rebased.png">rebased</a>' in verdicts
     assert "Estimates are means over 2 runs" in " ".join(verdicts.split())

@@ -37,6 +37,7 @@ use rule training as language with:
             seed=SETTINGS.seed,
             kernel=wildcards.kernel,
             rates=(LANGUAGE.rates[wildcards.kernel],),
+            runs=LANGUAGE.runs_of(wildcards.kernel),
         ).as_json(),
 
 
