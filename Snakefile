@@ -88,6 +88,11 @@ rule rebased:
         rules.rebased_claims.output,
 
 
+rule rebased_tuning:
+    input:
+        rules.language_tuning.output,
+
+
 onstart:
     # Not before: a dry run, a report, drawing and a cluster's login node need no GPU.
     if workflow.local_exec and any(

@@ -248,7 +248,7 @@ TABLES = (
         "LANGUAGE",
         rebased.LANGUAGE,
         "A kernel, a learning rate, a run and a look at the validation split.",
-        "`language/KERNEL.parquet`, `language/tuning/KERNEL.parquet`",
+        "`language/runs/KERNEL.parquet`, `language/tuning/KERNEL.parquet`",
         "`scb.rebased.language_training`; the second paper",
     ),
     Table(

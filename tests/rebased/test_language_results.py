@@ -26,7 +26,7 @@ from scb.settings import Seeded
 from scb.store import tables
 from scb.store.tables import TableError
 
-RUNS, OTHERS = 8, 2  # as in config.yaml
+RUNS, OTHERS = 10, 2  # as in config.yaml
 SHARE = 0.05
 KERNELS = ("softmax", "elu", "based", "square", "rebased")
 TRUE = {"softmax": (3.0, 2.4), "elu": (4.2, 2.5), "based": (4.0, 2.5), "square": (3.9, 2.5)}
@@ -124,7 +124,7 @@ def test_rate_is_selected_by_validation_alone(tmp_path, call):
 def test_tables_that_do_not_belong_together_are_refused(tmp_path):
     paths = population(tmp_path)
     other = write(tmp_path, rows_of("based", TRUE["based"], runs=2))
-    with pytest.raises(ValueError, match="based has 2 runs, and rebased 8: they must be pairs"):
+    with pytest.raises(ValueError, match="based has 2 runs, and rebased 10: they must be pairs"):
         claims(Modelled.read(paths))
     write(tmp_path, rows_of("based", TRUE["based"]), corpus_sha256="1")
     with pytest.raises(TableError, match=f"{other}: its corpus is not that of"):
@@ -202,6 +202,8 @@ def test_power_is_that_of_the_sign_test():
     assert power(8, 0.9) == pytest.approx(0.9**8)
     assert power(8, 0.9) == pytest.approx(0.430, abs=1e-3)
     assert power(8, 0.5) == 1 / 256
+    assert power(10, 0.95) == pytest.approx(0.914, abs=1e-3)
+    assert power(16, 0.9) == pytest.approx(0.932, abs=1e-3)
     assert power(16, 0.9) > 0.9 > power(15, 0.9)
 
 
@@ -248,4 +250,4 @@ def test_a_figure_of_diverged_runs_says_so(tmp_path):
     figure.draw_without_rendering()
     text = " ".join(figure.texts[-1].get_text().split())
     assert text.startswith("Half of the runs of ReBased or Based diverged")
-    assert "Diverged: 7." in text
+    assert "Diverged: 9." in text

@@ -22,7 +22,7 @@ TRACKED = [
     *("profiles", "scb", "workflow"),
 ]
 SMOKE = "smoke.yaml"
-GATHERING = ("all", "extensions", "multiverse", "rebased")
+GATHERING = ("all", "extensions", "multiverse", "rebased", "rebased_tuning")
 SHORT = tuple(target for target in GATHERING if target != "multiverse")
 """Those that take little enough time for every test."""
 BASES = ("experiment", "training")

@@ -1,5 +1,7 @@
 """The second paper's DAG, which `make` leaves out: run once on the smoke settings."""
 
+import json
+import re
 import shutil
 
 from project import FIGURES, SETTINGS, Project, differences
@@ -22,8 +24,12 @@ def test_it_is_made(whole):
     assert (results / "rebased.md").read_text().count("| `") == len(SIMILARITIES)
     text = (results / "rebased_claims.md").read_text()
     assert all(f"| {name} |" in text for name in CLAIMED)
-    trained = {path.stem for path in (results / "language").glob("*.provenance.json")}
-    assert trained == {f"{name}.provenance" for name in ("corpus", *SETTINGS.language.rates)}
+    for folder in ("runs", "tuning"):
+        trained = {path.stem for path in (results / "language" / folder).glob("*.parquet")}
+        assert trained == set(SETTINGS.language.rates)
+    record = json.loads((results / "language/corpus.provenance.json").read_text())
+    assert record["notes"]["corpus"] == "config.yaml"
+    assert re.fullmatch("[0-9a-f]{64}", record["notes"]["corpus_sha256"])
     assert whole.plan("rebased") == set()
 
 

@@ -28,7 +28,7 @@ use rule training as language with:
         curves="<results>/<job>.parquet",
         provenance="<results>/<job>.provenance.json",
     pathvars:
-        job="language/{kernel}",
+        job="language/runs/{kernel}",
     resources:
         **on_device(LANGUAGE.memory, runtime=240),
     params:
