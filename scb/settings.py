@@ -963,12 +963,12 @@ class Language(Section, Tokenizing, Reading):
         tokens, blocks = batch * context, self.blocks
         features = self.features**2  # those of the linear kernels are f (f + 1) / 2
         yield [
-            Part(("width", "vocabulary"), width * (20 * self.vocabulary + 240 * blocks * width)),
-            Part(("vocabulary", "batch", "context"), 20 * self.vocabulary * tokens),
-            Part(("vocabulary",), 24 * self.vocabulary**2),
-            Part(("batch", "context", "blocks"), 30 * blocks * tokens * context),
-            Part(("batch", "context", "width"), 160 * blocks * tokens * width),
-            Part(("features", "batch", "context"), 20 * blocks * features * (width + tokens)),
+            Part(("width", "vocabulary"), width * (20 * self.vocabulary + 200 * blocks * width)),
+            Part(("vocabulary", "batch", "context"), 14 * self.vocabulary * tokens),
+            Part(("vocabulary",), 8 * self.vocabulary**2),
+            Part(("batch", "context", "blocks"), 18 * blocks * tokens * context),
+            Part(("batch", "context", "width"), 90 * blocks * tokens * width),
+            Part(("features", "batch", "context"), 12 * blocks * features * (width + tokens)),
             Part(("held_out", "context"), 100 * self.held_out * context),
         ]
 
