@@ -37,6 +37,7 @@ include: "workflow/rules/transfer.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/multiverse.smk"
+include: "workflow/rules/language.smk"
 include: "workflow/rules/rebased.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/article.smk"
@@ -91,6 +92,7 @@ rule rebased:
 rule rebased_tuning:
     input:
         rules.rebased_rates.output,
+        rules.language_tuning.output,
 
 
 onstart:

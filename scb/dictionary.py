@@ -244,6 +244,34 @@ TABLES = (
         "`rebased/SETTING/KERNEL.parquet`, `rebased_tuning/SETTING/KERNEL.parquet`",
         "`scb.rebased.recall`; the second paper",
     ),
+    Table(
+        "CORPUS",
+        rebased.CORPUS,
+        "A document.",
+        "`language/corpus.parquet`",
+        "`scb.rebased.corpus`; the second paper",
+    ),
+    Table(
+        "VOCABULARY",
+        rebased.VOCABULARY,
+        "A token.",
+        "`language/vocabulary.parquet`",
+        "`scb.rebased.bpe`; the second paper",
+    ),
+    Table(
+        "LANGUAGE",
+        rebased.LANGUAGE,
+        "A kernel, a learning rate, a run and a look at the validation split.",
+        "`language/runs/KERNEL.parquet`, `language/tuning/KERNEL.parquet`",
+        "`scb.rebased.language_training`; the second paper",
+    ),
+    Table(
+        "RATES",
+        rebased.RATES,
+        "A kernel and a learning rate of the tuning.",
+        "`language/rates.parquet`",
+        "`scb.rebased.language_results`; the second paper",
+    ),
 )
 """All that a job writes."""
 

@@ -17,7 +17,7 @@ DOCUMENTS = [
 ]
 FOLDERS = "scb|workflow|tests|docs|benchmarks|presets|profiles"
 
-COLUMNS = {"test_accuracy", *METRICS}
+COLUMNS = {"test_accuracy", "test_bits", *METRICS}
 """Of tables: some are called as tests are."""
 
 each_document = pytest.mark.parametrize(

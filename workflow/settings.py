@@ -65,7 +65,12 @@ def _stop(faults: list[str]) -> NoReturn:
 
 
 def folder_faults(settings: Settings) -> Iterator[str]:
-    """Output folders in which no file can be made, or none should be, one line each."""
+    """Output folders in which no file can be made, or none should be, and a text that is not there.
+
+    One line each.
+    """
+    if (text := settings.language.text) and not Path(text).is_file():
+        yield f"language.text is {show(text)}; it must be a file, or null"
     for key in ("results", "figures"):
         wanted = getattr(settings, key)
         if said := _own(wanted) or unwritable(Path(wanted)):
@@ -129,7 +134,11 @@ def digests(settings: Settings) -> dict[str, str]:
             },
             "transfer": settings.transfer,
         },
-        "rebased_claims": {"seed": settings.seed, "rebased": settings.rebased},
+        "rebased_claims": {
+            "seed": settings.seed,
+            "rebased": settings.rebased,
+            "language": settings.language,
+        },
     }
     return {name: _digest(sections) for name, sections in read.items()}
 

@@ -1,4 +1,6 @@
-"""Judge the second paper's claims by the tables of recall, and summarise those."""
+"""Judge the second paper's claims by the tables of recall and of language, and summarise those."""
+
+import pandas as pd
 
 from scb.claims.markdown import render
 from scb.claims.tables import CLAIMS, PRINTED, STATISTICS, tabulate
@@ -7,6 +9,8 @@ from scb.claims.verdict import judge
 from scb.experiments.job import Inputs, Output, job
 from scb.rebased.claims import claims as claims_of
 from scb.rebased.claims import note_of
+from scb.rebased.language_claims import claims as claims_on_language
+from scb.rebased.language_results import Modelled
 from scb.rebased.results import Recalled, summarise
 from scb.settings import JudgingRebased
 from scb.store.files import replacing
@@ -17,6 +21,7 @@ from scb.store.tables import read, write
 def judge_rebased(
     settings: JudgingRebased,
     tables: Inputs,
+    language: Inputs,
     claims: Output,
     statistics: Output,
     markdown: Output,
@@ -24,7 +29,8 @@ def judge_rebased(
 ) -> None:
     """Read, judge and write."""
     recalled = Recalled.read(tables)
-    judged = {PRINTED: judge(claims_of(recalled, settings.limited))}
+    families = claims_of(recalled, settings.limited), claims_on_language(Modelled.read(language))
+    judged = {PRINTED: pd.concat(map(judge, families), ignore_index=True)}
     stored = {
         "limited": settings.limited,
         "fixed": settings.fixed,

@@ -22,23 +22,26 @@ import numpy as np
 from scb.claims.markdown import INTERVALS
 from scb.claims.samples import Median
 from scb.claims.verdict import FAMILY, Bar, Claim, Part
+from scb.rebased.language_claims import NOTE as LANGUAGE_NOTE
 from scb.rebased.results import Array, Recalled
 
 NOT_WORSE = Bar(-0.02, "above")
 AHEAD = Bar(0.02, "above", none=0)
 
 NOTE = f"""\
-Each claim is judged by test accuracies on multi-query associative recall, of every kernel at the
+K1 to K3 are judged by test accuracies on multi-query associative recall, of every kernel at the
 learning rate that was chosen for it by validation on another seed. Runs (seeds of data and of
 initial weights) are paired across kernels. An estimate is a median over runs of the difference,
 with the exact interval between order statistics.
 
 {INTERVALS}
 
-A false verdict is somewhere in the table with a probability of at most {FAMILY:.0%}, by Holm's
-levels across its three claims. K1 and K2 are judged where the kernels have fewer features than the
+A false verdict is among K1 to K3 with a probability of at most {FAMILY:.0%}, by Holm's
+levels across the three. K1 and K2 are judged where the kernels have fewer features than the
 task has pairs. K3 is judged by the mean difference over all sizes of the state. What single
-sizes show is reported only."""
+sizes show is reported only.
+
+{LANGUAGE_NOTE}"""
 """How the claims are judged, for `scb.claims.markdown.render`."""
 
 

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -25,6 +26,14 @@ PACKAGE = Path(__file__).parents[1]
 
 PACKAGES = ("torch", "numpy", "numba", "triton", "pandas", "pyarrow", "snakemake")
 """Whose versions are recorded, where they are installed."""
+
+
+_notes: ContextVar[dict[str, Any]] = ContextVar("notes")
+
+
+def note(**facts: Any) -> None:
+    """Keep what a job read that is no file of the workflow; `write` tells it."""
+    _notes.set(_notes.get({}) | facts)
 
 
 def now() -> datetime:
@@ -43,6 +52,7 @@ class Start:
     @classmethod
     def of(cls, inputs: Sequence[Path]) -> "Start":
         """Now, before any work."""
+        _notes.set({})
         return cls(now(), repository(PACKAGE), _digests(inputs))
 
 
@@ -82,6 +92,7 @@ def write(
         "settings": dict(settings),
         "settings_sha256": digest(settings),
         "seed": seed,
+        "notes": _notes.get({}),
         "device": device,
         "threads": threads,
         "started": start.time.isoformat(timespec="seconds"),

@@ -106,10 +106,24 @@ def test_record(write, tmp_path):
         assert record[f"{role}puts"] == expected
     assert record["settings_sha256"] == provenance.digest({"steps": 3})
     assert record["changed_meanwhile"] == []
+    assert record["notes"] == {}
     times = [datetime.fromisoformat(record[name]) for name in ("started", "ended")]
     assert times == sorted(times)
     assert times[1] <= provenance.now()
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_notes_are_of_one_job(write, tmp_path):
+    start = provenance.Start.of([tmp_path / "in"])
+    provenance.note(corpus="a text")
+    provenance.note(leaks=3)
+    write(tmp_path / "first.json", start=start)
+    assert json.loads((tmp_path / "first.json").read_text())["notes"] == {
+        "corpus": "a text",
+        "leaks": 3,
+    }
+    write(tmp_path / "second.json")
+    assert json.loads((tmp_path / "second.json").read_text())["notes"] == {}
 
 
 def test_a_missing_output_is_named_and_nothing_written(write, tmp_path):

@@ -151,10 +151,11 @@ def test_batches_of_stage_1_that_take_too_much_end_in_one_line(tmp_path, call):
 
 EXPERIMENT = re.compile(
     r"scb\.experiments\.(tasks|boost|optimizers|attention|simulate|check|pretrain|one_step|finetune"
-    r"|scratch|stage1|stage1_odds|universes|recall|rebased_columns)"
+    r"|scratch|stage1|stage1_odds|universes|recall|rebased_columns|language)"
 )
 """Modules of jobs that are as large as their settings."""
 TRANSFER = ("pretrain", "one_step", "finetune", "scratch")
+LANGUAGE = ("language", "tune_language")
 
 SMOKED = json.loads(json.dumps(merge(CONFIG, SMALL)))  # no two sections are one object
 # Other sections are limited by the multiverse, which trains more conditions at once.
@@ -166,9 +167,12 @@ GROWING = [
     *(f"simulation.{name}.particles" for name in SMOKED["simulation"]),
     *(f"attention.{name}.length" for name in SMOKED["attention"]),
     *("check.length", "transfer.pretrain.length"),
-    *("stage1_samples.uniform.longest", "rebased.recall.stress.features"),
+    *("stage1_samples.uniform.longest", "rebased.recall.stress.features", "language.context"),
 ]
 """A size of each section."""
+
+FOR_GPU = ("recall", *LANGUAGE)
+"""Rules whose published sizes are for a GPU."""
 
 
 def put(config, key, value):
@@ -208,6 +212,7 @@ def needed(settings, job):
         "check": settings.check,
         **dict.fromkeys(("stage1", "stage1_odds"), settings.stage1_samples),
         **dict.fromkeys(TRANSFER, settings.transfer),
+        **dict.fromkeys(LANGUAGE, settings.language),
     }
     planned = {
         "further_tasks": further_tasks,
@@ -237,7 +242,7 @@ def test_every_rule_asks_for_what_its_largest_settings_take(largest, fresh):
     for job in jobs:
         amount = int(job.resources["mem_mb"])
         assert amount == needed(settings, job), job
-        assert LEAST <= amount <= (LARGEST_OF_GPU if job.rule == "recall" else LARGEST)
+        assert LEAST <= amount <= (LARGEST_OF_GPU if job.rule in FOR_GPU else LARGEST)
         asked[job.rule] = max(amount, asked[job.rule])
     trains = {job.rule for job in planned_jobs(run.stdout) if "device" in job.resources}
     assert trains < asked.keys()

@@ -25,6 +25,7 @@ def settings_of(path):
     return json.loads(path.read_text())["settings"]
 
 
+CLAIMED = ("K1", "K2", "K3", "K4", "K5")
 DRAWN = [figure for figure, target in FIGURES.items() if target == "rebased"]
 
 
@@ -38,7 +39,13 @@ def test_it_is_made(whole):
         assert (figures / f"{name}.png").stat().st_size > 10_000
     assert (results / "rebased.md").read_text().count("| `") == len(SETTINGS.rebased.rates)
     text = (results / "rebased_claims.md").read_text()
-    assert all(f"| {name} |" in text for name in ("K1", "K2", "K3"))
+    assert all(f"| {name} |" in text for name in CLAIMED)
+    for folder in ("runs", "tuning"):
+        trained = {path.stem for path in (results / "language" / folder).glob("*.parquet")}
+        assert trained == set(SETTINGS.language.rates)
+    record = json.loads((results / "language/corpus.provenance.json").read_text())
+    assert record["notes"]["corpus"] == "config.yaml"
+    assert re.fullmatch("[0-9a-f]{64}", record["notes"]["corpus_sha256"])
     assert whole.plan("rebased") == set()
 
 
@@ -115,7 +122,8 @@ def test_page_has_its_figures_and_verdicts(whole, tmp_path):
     captions = captions_of(whole, html, page, DRAWN)
     assert "2 runs" in captions["rebased"]
     assert "the attention column given by each kernel" in captions["rebased_patterns"]
+    assert "Text: config.yaml, in byte pairs" in " ".join(captions["language"].split())
     verdicts = html.split("<h3>Verdicts: rebased</h3>")[1].split("<h3>")[0]
-    assert all(f"<td>{name}</td>" in verdicts for name in ("K1", "K2", "K3"))
+    assert all(f"<td>{name}</td>" in verdicts for name in CLAIMED)
     assert '<a href="#smoke/figures/rebased.png">rebased</a>' in verdicts
     assert "medians over 2 runs" in " ".join(verdicts.split())

@@ -206,6 +206,10 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
         ("rebased.recall.stress.length", 60, "at least 4 rebased.recall.stress.pairs, 64"),
         ("rebased.recall.stress.length", 65, "even"),
         ("rebased.recall.stress.vocabulary", 64, "greater than rebased.recall.stress.length, 64"),
+        ("language.vocabulary", 255, "at least 256"),
+        ("language.text", "../text", FOLDER),
+        ("language.runs", 1, "at least 2"),
+        ("language.tuning.rates", [], "of length at least 1"),
         ("results", "", FOLDER),
         ("results", ".", FOLDER),
         ("results", "/", FOLDER),
@@ -375,6 +379,25 @@ def test_recall_with_too_few_sequences(config):
     (line,) = find_faults(config)
     at = "rebased.recall.stress"
     assert line.startswith(f"{at}.vocabulary is 9; with {at}.pairs 2 there are ")
+
+
+def test_kernels_of_language(config):
+    config["language"]["rates"] = {"softmax": 0.01, "based": 0.01}
+    said = "it must have a rate of rebased, which K4 and K5 are about"
+    assert find_faults(config) == [f"language.rates is ['based', 'softmax']; {said}"]
+    config["language"]["rates"] = {"based": 0.01, "rebased": 0.01, "softmx": 0.01}
+    (line,) = find_faults(config)
+    assert line.startswith("language.rates.softmx is 'softmx'; it must be one of softmax, ")
+
+
+@pytest.mark.hostile("broken settings")
+def test_text_that_is_not_there(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config["language"]["text"] = "text"
+    (line,) = folder_faults(Settings.model_validate(config))
+    assert line == "language.text is 'text'; it must be a file, or null"
+    (tmp_path / "text").write_text("text")
+    assert list(folder_faults(Settings.model_validate(config))) == []
 
 
 def test_full_disk(config, tmp_path, monkeypatch):
@@ -720,7 +743,7 @@ def test_only_what_the_papers_state_is_marked_as_theirs(config):
     assert marked
     keys = {values[number] for number in marked}
     assert {key.split(".")[0] for key in keys} == {
-        "training", "attention", "simulation", "rebased"
+        "training", "attention", "simulation", "rebased", "language"
     }  # fmt: skip
     assert not {key for key in keys if key.startswith("training.population")}
     assert keys >= {
@@ -917,9 +940,10 @@ def test_digest_is_of_the_sections_that_claims_read(config):
         after = of(merge(config, {key: value}))
         assert after["claims"] != before["claims"]
         assert after["rebased_claims"] == before["rebased_claims"]
-    after = of(merge(config, {"rebased": {"runs": 7}}))
-    assert after["rebased_claims"] != before["rebased_claims"]
-    assert after["claims"] == before["claims"]
+    for section in ("rebased", "language"):
+        after = of(merge(config, {section: {"runs": 7}}))
+        assert after["rebased_claims"] != before["rebased_claims"]
+        assert after["claims"] == before["claims"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,9 @@ FIGURES = {
     "rebased": Figure(
         "Rebased: recall", {"tables": rules.rebased_claims.input.tables}, target="rebased"
     ),
+    "language": Figure(
+        "Rebased: language", {"tables": rules.rebased_claims.input.language}, target="rebased"
+    ),
     "rebased_patterns": Figure(
         "Rebased: bigrams",
         {"tasks": rules.rebased_columns.input.tasks, **tables_of(rules.rebased_columns.output)},

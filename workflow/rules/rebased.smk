@@ -55,6 +55,7 @@ use rule experiment as rebased_claims with:
     input:
         modules=code("scb.experiments.rebased_claims", "rebased_claims"),
         tables=conditions.recalled(REBASED, "rebased"),
+        language=expand(rules.language.output.curves, kernel=LANGUAGE.rates),
     output:
         claims="<results>/<job>.parquet",
         statistics="<results>/rebased_statistics.parquet",
