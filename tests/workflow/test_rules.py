@@ -145,7 +145,7 @@ def test_what_trains_takes_device_and_gpu_from_one_place(planned, experiments):
 
 def test_every_kernel_is_trained(planned):
     wanted = {
-        "rebased": {*SETTINGS.rebased.rates},
+        "rebased": {*SETTINGS.rebased.trained("stress")},
         "rebased_tuning": {*SETTINGS.rebased.recall["stress"].kernels},
     }
     recalls = [job.wildcards for job in planned if job.rule == "recall"]
