@@ -90,7 +90,7 @@ def test_uniform_weights_move_as_in_the_linear_transformer(make_task):
     task = make_task(3, 10)
     start = torch.full((2, 3, 10), 0.1, dtype=torch.float64)
     gradient = torch.randn_like(start)
-    small = 1e-9
+    small = 1e-11  # what is of second order is then below rounding
     moved = []
     for spec in (
         Sgd(kind="sgd", rate=small),
@@ -103,7 +103,7 @@ def test_uniform_weights_move_as_in_the_linear_transformer(make_task):
             optimizer.step()
         moved.append((model.columns.detach()[0] - start) / small)
     largest = moved[0].abs().max()
-    assert (moved[1] - moved[0]).abs().max() < 1e-5 * largest
+    assert (moved[1] - moved[0]).abs().max() < 1e-4 * largest
     assert largest > 1
 
 
