@@ -111,6 +111,16 @@ def test_figures_that_are_missing_or_of_none_are_told(current):
     ]
 
 
+def test_second_paper_need_not_be_published(current):
+    for folder in ("docs/gallery", "figures"):
+        (current / folder / "rebased.png").unlink()
+    assert list(faults(current)) == ["docs/gallery/rebased.png is missing"]
+    for folder in ("docs/gallery", "results"):
+        (current / folder / "rebased_claims.parquet").unlink()
+    refresh(current, current / "results", current / "figures")
+    assert list(faults(current)) == []
+
+
 def test_claims_of_other_settings_are_told(current):
     before = (current / "config.yaml").read_text()
     after = before.replace(f"\nseed: {SETTINGS.seed}\n", "\nseed: 1\n")
