@@ -274,7 +274,7 @@ def test_provenance_says_what_ran_where_and_when(report, smoke):
         assert record["versions"] == provenance.versions()
         started, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        assert started <= ended <= written < ended + timedelta(seconds=10)
+        assert started <= ended <= written < ended + timedelta(minutes=1)  # of a busy machine
 
         (row,) = re.findall(
             rf'^<tr><td><a href="{path.relative_to(smoke.root)}">.*?</tr>$',
