@@ -44,6 +44,7 @@ def needed(figure, drawn):
 
 
 NEEDS = {figure: needed(figure, drawn) for figure, drawn in DRAW if drawn is not None}
+NEEDS["softmax"] |= {"softmax"}  # both models from scratch
 NEEDS["transfer"] = TRANSFER
 MORE = DRAWN - {f"draw_{figure}" for figure in NEEDS}
 """Figures that were added: they read tables that are there."""
@@ -52,6 +53,7 @@ CLAIMS = {"claims"}
 TASKS = of(FOLDERS, "tasks")
 JUDGED = judged_sections(SETTINGS)
 BEHIND_CLAIMS = TRANSFER.union(
+    {"softmax"},
     of([*JUDGED.training, *JUDGED.simulation, *JUDGED.attention], "tasks"),
     of(JUDGED.training, "boost"),
     of([section for section in JUDGED.training if section in TRAINING], "optimizers"),
