@@ -77,7 +77,7 @@ LOOKS = {
     "sgd_simplex": Look("SGD from the simplex", "#44aa99", (0, (1, 1))),
 }
 
-SPARE = ("#de8f05", "#882255", "#44aa99", "#999933", "#117733")
+SPARE = ("#117733", "#cc6677", "#88ccee", "#aa4499", "#661100")
 """Colours of what is not in `LOOKS`."""
 DASHES: tuple[Any, ...] = ((0, (6, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (2, 1)))
 """Their dashes, fewer by one, so that twenty in a row differ."""

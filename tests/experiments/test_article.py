@@ -222,7 +222,7 @@ def test_numbers_are_printed_as_they_are(facts, tmp_path, expression, shown):
 # --- The text ----------------------------------------------------------------------------
 
 ALLOWED = (
-    r"\b[CB]\d+\b",  # claims
+    r"\b[CB]\d+[a-c]?\b",  # claims
     r"\bStage~\d\b",
     r"\b[Ff]igures?~\d(, \d and\s+\d| and \d)?",  # of the paper
     r"@[\w:]+",

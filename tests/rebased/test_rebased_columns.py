@@ -152,6 +152,8 @@ def test_recall_by_command_line(tmp_path, call):
             solved=0.99,
             validation=16,
             test=16,
+            std=0.02,
+            placement="before",
         )
         call(recall.recall, settings, tmp_path, curves=name)
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "elu.parquet").read_bytes()

@@ -151,7 +151,7 @@ def test_batches_of_stage_1_that_take_too_much_end_in_one_line(tmp_path, call):
 
 EXPERIMENT = re.compile(
     r"scb\.experiments\.(tasks|boost|optimizers|attention|simulate|check|pretrain|one_step|finetune"
-    r"|scratch|stage1|stage1_odds|universes|recall|rebased_columns|language)"
+    r"|scratch|softmax|stage1|stage1_odds|universes|recall|rebased_columns|language)"
 )
 """Modules of jobs that are as large as their settings."""
 TRANSFER = ("pretrain", "one_step", "finetune", "scratch")
@@ -227,6 +227,7 @@ def needed(settings, job):
         return sweeps(settings)[job.wildcards["sweep"]].memory
     if job.rule == "rebased_columns":
         return settings.rebased.memory_of(settings.attention[settings.rebased.section])
+    # The job `softmax` is one of the section of that name.
     names = [job.wildcards.get("section"), job.wildcards.get("setting"), job.rule]
     return next(sections[name].memory for name in names if name in sections)
 

@@ -966,11 +966,11 @@ def test_kernels_that_claims_compare_are_asked_for(config, setting, kernel, miss
 def test_a_kernel_without_a_rate_is_not_judged(config):
     config["rebased"]["rates"]["identity"] = 0.01
     settings = Settings.model_validate(config).rebased
-    assert "identity" in settings.trained("tight")
+    assert "identity" in settings.trained("separating")
     del config["rebased"]["rates"]["identity"], config["rebased"]["rates"]["softmax"]
     assert find_faults(config) == []
     assert not {"identity", "softmax"} & {
-        *Settings.model_validate(config).rebased.trained("stress")
+        *Settings.model_validate(config).rebased.trained("separating")
     }
 
 
