@@ -112,48 +112,6 @@ class Share(_Values):
         return Tails(above, below) if bar.beyond == "above" else Tails(below, above)
 
 
-class Mean(_Values):
-    """Mean of normal values, with Student's interval and test; nothing is known of a single run.
-
-    Raises
-    ------
-    ValueError
-        If a value is not a finite number.
-    """
-
-    kind = "mean"
-
-    def __init__(self, values: ArrayLike, replicates: ArrayLike | None = None) -> None:
-        super().__init__(values, replicates)
-        if not np.isfinite(self.values).all():
-            raise ValueError("a run's value is not a finite number")
-
-    def _error(self) -> float:
-        return float(self.values.std(ddof=1) / np.sqrt(len(self.values)))
-
-    def estimate(self, confidence: float) -> Estimate:
-        """With Student's two-sided interval."""
-        count = len(self.values)
-        if count < 2:
-            centre = float(self.values.mean()) if count else np.nan
-            return Estimate(centre, -np.inf, np.inf, count)
-        centre = float(self.values.mean())
-        reach = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * self._error()
-        return Estimate(centre, centre - reach, centre + reach, count)
-
-    def tails(self, bar: Bar) -> Tails:
-        """Student's; a sample without spread is certain."""
-        count = len(self.values)
-        if count < 2:
-            return UNKNOWN
-        away = float(self.values.mean()) - bar.value
-        if (error := self._error()) == 0:
-            beyond = float(not bar.passed(np.array([away + bar.value]))[0])
-            return Tails(beyond, 1 - beyond)
-        above = float(stats.t.sf(away / error, count - 1))
-        return Tails(above, 1 - above) if bar.beyond == "above" else Tails(1 - above, above)
-
-
 class Exponent:
     """Exponent of the power law of median counts, with its percentile bootstrap over replicates.
 

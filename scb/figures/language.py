@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from scb.claims.parts import ratio
 from scb.figures import style
 from scb.figures.drawing import drawing
-from scb.figures.similarities import MARKS, SIMILARITIES
+from scb.figures.similarities import MARKS, SIMILARITIES, legend
 from scb.rebased.language_results import SLICES, Modelled
 
 POINT: dict[str, Any] = {"ms": 4, "mec": "white", "mew": 0.4, "ls": "none", "clip_on": False}
@@ -31,7 +31,7 @@ def draw(tables: list[Path]) -> Figure:
         draw_runs(ax, found, part)
     axes[1].set_ylabel("test bits per byte")
     sns.despine(figure)
-    style.footer(figure, legend(found), caption(found))
+    style.footer(figure, legend(found.kernels), caption(found))
     return figure
 
 
@@ -64,23 +64,6 @@ def draw_runs(ax: Axes, found: Modelled, part: str) -> None:
     ax.set(xlim=(-0.7, len(found.kernels) - 0.3), xticks=[])
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.set_title(SLICES[part], loc="left")
-
-
-def legend(found: Modelled) -> list[Any]:
-    """An entry for each kernel."""
-    return [
-        style.entry(
-            SIMILARITIES[kernel].name,
-            color=SIMILARITIES[kernel].colour,
-            ls=SIMILARITIES[kernel].dashes,
-            lw=1.1,
-            marker=MARKS[kernel],
-            ms=4.5,
-            mec="white",
-            mew=0.4,
-        )
-        for kernel in found.kernels
-    ]
 
 
 def caption(found: Modelled) -> str:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from scb.figures import style
 from scb.figures.drawing import drawing
-from scb.figures.similarities import MARKS, SIMILARITIES
+from scb.figures.similarities import MARKS, SIMILARITIES, legend
 from scb.rebased.claims import AHEAD, NOT_WORSE
 from scb.rebased.results import Array, Recalled
 
@@ -105,23 +105,6 @@ def title_of(recalled: Recalled) -> str:
     setting = recalled.settings["rebased"]
     parts = {"T": "length", "K": "pairs", "V": "vocabulary", "d": "width"}
     return "$" + ", ".join(f"{symbol}={setting[key]}" for symbol, key in parts.items()) + "$"
-
-
-def legend(kernels: Sequence[str]) -> list[Any]:
-    """An entry for each kernel."""
-    return [
-        style.entry(
-            SIMILARITIES[kernel].name,
-            color=SIMILARITIES[kernel].colour,
-            ls=SIMILARITIES[kernel].dashes,
-            lw=1.1,
-            marker=MARKS[kernel],
-            ms=4.5,
-            mec="white",
-            mew=0.4,
-        )
-        for kernel in kernels
-    ]
 
 
 def caption(found: Sequence[Recalled]) -> str:

@@ -1,5 +1,9 @@
 """Names, colours and marks of the kernels, the same in all figures of them."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from scb.figures import style
 from scb.figures.style import Look
 
 # Squares in reds and yellows, Taylor polynomials in blues, the rest in greys.
@@ -17,3 +21,20 @@ SIMILARITIES = {
 }
 
 MARKS = dict(zip(SIMILARITIES, "hXpos^v<>D", strict=True))
+
+
+def legend(kernels: Iterable[str]) -> list[Any]:
+    """An entry for each kernel."""
+    return [
+        style.entry(
+            SIMILARITIES[kernel].name,
+            color=SIMILARITIES[kernel].colour,
+            ls=SIMILARITIES[kernel].dashes,
+            lw=1.1,
+            marker=MARKS[kernel],
+            ms=4.5,
+            mec="white",
+            mew=0.4,
+        )
+        for kernel in kernels
+    ]

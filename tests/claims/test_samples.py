@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.stats import binom
 
-from scb.claims.samples import Exponent, Mean, Median, Share
+from scb.claims.samples import Exponent, Median, Share
 from scb.claims.verdict import Bar, Estimate
 
 BARS = st.builds(Bar, st.sampled_from([-1.0, 0.0, 0.5, 2.0]), st.sampled_from(["above", "below"]))
@@ -49,11 +49,6 @@ def test_interval_and_p_values_of_a_median_agree(values, bar, level):
 )
 def test_interval_and_p_values_of_a_share_agree(flags, bar, level):
     assert agree(Share(flags), bar, level)
-
-
-@given(arrays(np.float64, st.integers(0, 12), elements=st.integers(-9, 9)), BARS, LEVELS)
-def test_interval_and_p_values_of_a_mean_agree(values, bar, level):
-    assert agree(Mean(values), bar, level)
 
 
 @settings(max_examples=20, deadline=None)
@@ -124,7 +119,7 @@ def test_runs_that_diverged_count():
     assert Median(values).tails(Bar(5, "above")).beyond == pytest.approx(binom.sf(19, 32, 0.5))
 
 
-@pytest.mark.parametrize("sample", [Median([]), Share([]), Mean([]), Mean([3.0])])
+@pytest.mark.parametrize("sample", [Median([]), Share([])])
 def test_too_few_runs_say_nothing(sample):
     assert sample.tails(Bar(0.5, "above")) == (1, 1)
     assert sample.tails(Bar(0.5, "below")) == (1, 1)
@@ -160,16 +155,6 @@ def test_errors_are_as_rare_as_they_say(kind):
     assert (wrong > 0).all()
 
 
-def test_mean_is_students():
-    sample = np.array([0.1, 0.3, 0.35])
-    expected = stats.ttest_1samp(sample, 0).confidence_interval(0.9)
-    found = Mean(sample).estimate(0.9)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    test = stats.ttest_1samp(sample, 0.2, alternative="greater")
-    assert Mean(sample).tails(Bar(0.2, "above")).beyond == pytest.approx(test.pvalue)
-    assert Mean(sample).tails(Bar(0.2, "below")).short == pytest.approx(test.pvalue)
-
-
 def test_exponent():
     sizes = np.array([100.0, 1000.0, 10000.0])
     spread = np.exp(0.1 * np.random.default_rng(0).standard_normal((32, 3)))
@@ -194,7 +179,6 @@ def test_exponent_with_too_few_runs_at_a_size_says_nothing():
     [
         Median([1.0, 2.0, 3.0], [4, 5, 9]),
         Share([True, False, True], [4, 5, 9]),
-        Mean([1.0, 2.0, 3.0], [4, 5, 9]),
         Exponent([1, 2], [[1.0, 2.0]] * 3, [4, 5, 9]),
     ],
 )
@@ -208,8 +192,6 @@ def test_some_replicates(sample):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="not a number"):
         Median([1.0, np.nan])
-    with pytest.raises(ValueError, match="finite"):
-        Mean([1.0, np.inf])
     with pytest.raises(ValueError, match="2 replicates have values"):
         Median([1.0, 2.0], [1])
     with pytest.raises(ValueError, match="must be"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
 
-from scb.claims.samples import Mean, Median, Share
+from scb.claims.samples import Median, Share
 from scb.claims.verdict import (
     NOT_REPRODUCED,
     REFUTED,
@@ -125,7 +125,7 @@ def test_own_claims_are_a_family_of_their_own():
 
 
 def test_reported_statistic_decides_nothing():
-    extra = Part("extra", None, Mean([1.0]))
+    extra = Part("extra", None, Median([1.0]))
     found = decide([claim("C1", flags(41), extra)])[0]
     assert found.outcomes == [SHOWN, REPORTED]
     assert found.level == 0.05
