@@ -42,7 +42,7 @@ from scb.learning.algorithm import train
 from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.settings import Boost, Stage1
+from scb.settings.training import Boost, Stage1
 
 ROOT = Path(__file__).parents[1]
 RATE = 1e-3  # small: no iterate leaves the usual numbers, however many steps are timed

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from scb import training
 from scb.faults import one_line
-from scb.settings import Tasks
+from scb.settings.training import Tasks
 
 if TYPE_CHECKING:
     from scb.data.task import Task
@@ -230,7 +230,7 @@ def _own_task(options: Namespace) -> "Task":
 
 
 def _of(kind: type[int] | type[float], said: str) -> Callable[[str], float]:
-    """A type for argparse; bounds are those of `scb.settings.Training`."""
+    """A type for argparse; bounds are those of `scb.settings.training.Training`."""
 
     def parse(text: str) -> float:
         try:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scb.settings import DEFAULTS, Model, Sampling, Settings
+from scb.settings.model import Model
+from scb.settings.training import Sampling
+from scb.settings.whole import DEFAULTS, Settings
 
 FILLED = {*DEFAULTS, *Sampling.model_fields}
 """Keys that a section may leave to the defaults."""

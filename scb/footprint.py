@@ -52,14 +52,14 @@ def megabytes(parts: Iterable[Part]) -> int:
     return 100 * -(-(STARTED + sum(part.size for part in parts)) // 10**8)
 
 
+def asked(parts: Iterable[Part]) -> int:
+    """Megabytes that a job asks for that holds these parts."""
+    return max(LEAST, megabytes(parts))
+
+
 def entries(section: Any, length: int) -> int:
     """Of A, or of what is as long, in all replicates."""
     return int(section.replicates * section.states * length)
-
-
-def points(steps: int, log_interval: int) -> int:
-    """Logged steps at most: first and last are too, of either stage."""
-    return steps // log_interval + 4
 
 
 def matrices(section: Any, conditions: int) -> Part:
@@ -75,6 +75,7 @@ def samples(section: Any, conditions: int, batch: int, key: str = "batch") -> Pa
     return Part(("states", key), section.replicates * each)
 
 
-def logged(section: Any, points: int) -> Part:
-    """Of what is logged."""
-    return Part(("steps",), ROW * section.replicates * points)
+def logged(section: Any, curves: int, steps: int, log_interval: int) -> Part:
+    """Of what is logged of so many curves: first and last step are too, of either stage."""
+    points = steps // log_interval + 4
+    return Part(("steps",), ROW * section.replicates * curves * points)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from scb.faults import find_faults, show
-from scb.settings import Comparison, Sampling, Stage1, Training
+from scb.settings.training import Comparison, Sampling, Stage1, Training
 
 # Not at run time: neither help nor a refusal should wait for torch.
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from scb import Task, __main__, cli, training
 from scb.experiments import boost, optimizers, tasks
 from scb.figures import overview, style
 from scb.learning.tables import CURVES
-from scb.settings import Boost, Comparison, Proximal, Sgd, Stage1, Tasks, Training
+from scb.settings.training import Boost, Comparison, Proximal, Sgd, Stage1, Tasks, Training
 from scb.store import provenance
 from scb.store import tables as store
 from scb.theory.population import balancing_penalty, largest_stable_rate

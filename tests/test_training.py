@@ -14,7 +14,8 @@ from scb.experiments.optimizers import compare
 from scb.experiments.simulate import simulation
 from scb.experiments.tasks import draw_tasks
 from scb.learning.metrics import AttentionStatistics, measure
-from scb.settings import Boost, Comparison, Scheduled, Sgd, Simulating, Stage1, Tasks
+from scb.settings.simulation import Simulating
+from scb.settings.training import Boost, Comparison, Scheduled, Sgd, Stage1, Tasks
 from scb.store.tables import TableError
 from scb.training import FILES, OptionError, train
 

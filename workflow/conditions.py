@@ -16,22 +16,12 @@ from scb.analysis.readings import (
     groups,
     readings,
 )
-from scb.settings import (
-    Comparison,
-    Model,
-    Multiverse,
-    Optimizer,
-    Plain,
-    Rebased,
-    Recalling,
-    Scheduled,
-    Settings,
-    Sgd,
-    Simulating,
-    Tasks,
-    Training,
-    Universes,
-)
+from scb.settings.model import Model
+from scb.settings.multiverse import Multiverse, Universes
+from scb.settings.rebased import Rebased, Recalling
+from scb.settings.simulation import Simulating
+from scb.settings.training import Comparison, Optimizer, Plain, Scheduled, Sgd, Tasks, Training
+from scb.settings.whole import Settings
 
 PROXIMAL, LARGE, SGD, SMALL = "proximal", "proximal_large", "sgd", "sgd_small"
 """The optimizers that are known by name."""

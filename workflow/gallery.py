@@ -26,7 +26,7 @@ from scb.claims.operating import markdown, operating
 from scb.claims.tables import CLAIMS, JUDGED, STATISTICS
 from scb.dictionary import page as dictionary
 from scb.rebased.claims import note_of as rebased_note_of
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from scb.store import tables
 from workflow import costs, rulegraph, seeds, speed, summary, tuned
 from workflow.published import GALLERY, UNIVERSES

@@ -18,7 +18,7 @@ from typing import Any
 from snakemake.io import regex_from_filepattern, update_wildcard_constraints
 
 from scb.faults import dotted, listed, one_line, show
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from workflow.imports import module_files
 
 DERIVED = {"digest", "figures"}

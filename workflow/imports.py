@@ -13,7 +13,7 @@ from pathlib import Path
 PACKAGE = "scb"
 
 CHECKED = {"scb.settings", "scb.faults"}
-"""What checks settings, and is no code input: a job is given the values of all that it reads."""
+"""Rooms that check settings, and are no code input: a job is given the values that it reads."""
 
 
 def module_files(module: str, root: Path = Path()) -> list[str]:
@@ -46,7 +46,8 @@ def module_files(module: str, root: Path = Path()) -> list[str]:
         if name not in found:
             found.add(name)
             waiting += _imported(name, root)
-    return sorted(str(path) for name in found - CHECKED if (path := _file(name, root)))
+    code = (name for name in found if ".".join(name.split(".")[:2]) not in CHECKED)
+    return sorted(str(path) for name in code if (path := _file(name, root)))
 
 
 @cache

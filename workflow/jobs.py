@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scb.settings import Model
+from scb.settings.model import Model
 
 Files = Mapping[str, str | list[str]]
 """One or several, by name."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from snakemake.logging import LogEvent, logger
 
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from workflow.costs import Plan, duration
 from workflow.guard import losses, tell_losses
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from scb.faults import find_faults, listed, one_line, show
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from workflow import strict_yaml
 
 TEMPLATED = "__use_yte__"

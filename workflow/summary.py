@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 
 from scb.claims.tables import PRINTED
 from scb.claims.verdict import SHOWN
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from workflow.published import Published
 
 SENTENCES = Path("workflow/summary.md.jinja")

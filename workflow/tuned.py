@@ -7,7 +7,7 @@ import yaml
 
 from scb.claims.operating import operating, rows
 from scb.claims.tables import STATISTICS
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from scb.store import tables
 
 RATES = Path("docs/tuning/rebased_rates.yaml")

@@ -27,7 +27,7 @@ from scb.data.geometry import squared_norm
 from scb.data.samplers import SAMPLERS, WEIGHTS, stationary_distribution, within
 from scb.data.seeds import derive
 from scb.data.tables import TASKS
-from scb.settings import Tasks
+from scb.settings.training import Tasks
 from scb.store import tables
 
 Function = TypeVar("Function", bound=Callable[..., object])

@@ -24,7 +24,7 @@ from scb.claims.parts import SMALL
 from scb.claims.tables import CLAIMS, STATISTICS
 from scb.claims.verdict import FAMILY
 from scb.experiments.job import Asides, IfThere, Input, Output, job
-from scb.settings import Writing
+from scb.settings.claims import Writing
 from scb.store import tables
 from scb.store.files import replacing
 from scb.theory.tables import CLOSED_FORMS, SURE

@@ -19,7 +19,7 @@ from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer, Model, SoftmaxTransformer
 from scb.learning.optimizers import Adam, ValueGradient, preconditioned
 from scb.learning.tables import CURVES
-from scb.settings import Scheduled
+from scb.settings.training import Scheduled
 from scb.store import tables
 
 

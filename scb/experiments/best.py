@@ -24,7 +24,7 @@ from scb.claims.verdict import Claim, Part
 from scb.data.tables import TASKS
 from scb.experiments.job import Inputs, Output, job
 from scb.learning.tables import STATES
-from scb.settings import Choosing
+from scb.settings.multiverse import Choosing
 from scb.store import tables
 from scb.store.files import replacing
 

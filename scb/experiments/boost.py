@@ -11,7 +11,7 @@ from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.learning.tables import CURVES
-from scb.settings import Stage1
+from scb.settings.training import Stage1
 from scb.store import tables
 
 NAME = "boost"

@@ -20,7 +20,8 @@ from scb.learning.algorithm import branch, train
 from scb.learning.curves import Curves
 from scb.learning.optimizers import build_optimizers
 from scb.learning.tables import CURVES
-from scb.settings import Checking, Proximal, Sgd
+from scb.settings.simulation import Checking
+from scb.settings.training import Proximal, Sgd
 from scb.store import tables
 from scb.store.progress import progress
 from scb.theory.population import trajectory

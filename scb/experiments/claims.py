@@ -40,7 +40,7 @@ from scb.data.tables import TASKS
 from scb.data.task import Task
 from scb.experiments.job import IfThere, Inputs, Output, job
 from scb.learning.tables import ALIKE, STATES, TRANSFER
-from scb.settings import Elsewhere, Judged, Judging
+from scb.settings.claims import Elsewhere, Judged, Judging
 from scb.store.files import replacing
 from scb.store.tables import read, write
 from scb.theory.population import trajectory

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from scb.data.task import Task
 from scb.experiments.job import Input, Output, job
-from scb.settings import ClosedForms
+from scb.settings.claims import ClosedForms
 from scb.store import tables
 from scb.theory.boosting import BOOSTED, positive_probability
 from scb.theory.population import balancing_penalty, boost_signal_to_noise

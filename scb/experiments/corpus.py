@@ -12,7 +12,7 @@ from scb.experiments.job import IfThere, Output, job
 from scb.rebased.bpe import BYTES, Vocabulary
 from scb.rebased.corpus import SPLITS, assemble, parts_of, standard_library
 from scb.rebased.tables import CORPUS, VOCABULARY
-from scb.settings import Tokenizing
+from scb.settings.language import Tokenizing
 from scb.store import provenance, tables
 
 

@@ -15,7 +15,7 @@ from scb.experiments.job import Input, Output, job
 from scb.learning.algorithm import train
 from scb.learning.curves import TransferCurves
 from scb.learning.tables import TRANSFER
-from scb.settings import Finetuning
+from scb.settings.transfer import Finetuning
 from scb.store import tables
 from scb.theory.population import largest_stable_rate
 from scb.theory.transfer import (

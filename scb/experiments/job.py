@@ -32,7 +32,7 @@ from typing import (
 )
 
 from scb.faults import one_line, read_settings
-from scb.settings import Model
+from scb.settings.model import Model
 from scb.store import origin, provenance, tables
 
 if TYPE_CHECKING:

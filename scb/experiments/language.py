@@ -18,7 +18,7 @@ from scb.rebased.language_training import judge, train
 from scb.rebased.similarity import SIMILARITIES
 from scb.rebased.tables import LANGUAGE
 from scb.rebased.text import Text
-from scb.settings import LanguageRuns
+from scb.settings.language import LanguageRuns
 from scb.store import tables
 
 

@@ -4,7 +4,7 @@ from scb.experiments.job import Inputs, Output, job
 from scb.rebased.language_results import Modelled
 from scb.rebased.language_results import markdown as markdown_of
 from scb.rebased.tables import RATES
-from scb.settings import Seeded
+from scb.settings.model import Seeded
 from scb.store.files import replacing
 from scb.store.tables import write
 

@@ -9,7 +9,7 @@ from scb.analysis.readings import END, ROUNDING, WITHIN, groups, readings
 from scb.analysis.tables import MULTIVERSE, UNIVERSES
 from scb.claims.universes import judged, observed, paired, universe
 from scb.experiments.job import Inputs, Output, job
-from scb.settings import Grouped
+from scb.settings.multiverse import Grouped
 from scb.store import tables
 
 

@@ -12,7 +12,7 @@ from scb.experiments.job import Input, Output, job
 from scb.learning.algorithm import train
 from scb.learning.curves import TransferCurves
 from scb.learning.tables import TRANSFER
-from scb.settings import Stepping
+from scb.settings.transfer import Stepping
 from scb.store import tables
 from scb.theory.transfer import (
     MeanGradient,

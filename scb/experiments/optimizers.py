@@ -13,7 +13,7 @@ from scb.learning.algorithm import branch, train
 from scb.learning.curves import Curves
 from scb.learning.optimizers import build_optimizers
 from scb.learning.tables import CURVES
-from scb.settings import Comparison
+from scb.settings.training import Comparison
 from scb.store import tables
 
 

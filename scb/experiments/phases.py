@@ -11,7 +11,7 @@ from scb.claims.parts import SMALL
 from scb.claims.universes import paired, stars
 from scb.data.task import Task
 from scb.experiments.job import Input, Inputs, Output, job
-from scb.settings import Scaled
+from scb.settings.multiverse import Scaled
 from scb.store import tables
 from scb.theory.population import balancing_penalty
 from scb.theory.thresholds import dying_penalty

@@ -19,7 +19,7 @@ from scb.learning.algorithm import learn, train
 from scb.learning.metrics import DIVERGED
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import ValueGradient
-from scb.settings import Pretraining
+from scb.settings.transfer import Pretraining
 from scb.store import tables
 from scb.theory.population import balancing_penalty, largest_stable_rate
 from scb.theory.tables import PRETRAINED

@@ -12,7 +12,7 @@ from scb.rebased.claims import note_of
 from scb.rebased.language_claims import claims as claims_on_language
 from scb.rebased.language_results import Modelled
 from scb.rebased.results import Recalled, summarise
-from scb.settings import JudgingRebased
+from scb.settings.rebased import JudgingRebased
 from scb.store.files import replacing
 from scb.store.tables import read, write
 

@@ -17,7 +17,7 @@ from scb.learning.optimizers import Adam, ValueGradient
 from scb.learning.tables import CURVES
 from scb.rebased.columns import KernelTransformer
 from scb.rebased.similarity import SIMILARITIES
-from scb.settings import Kernelising
+from scb.settings.rebased import Kernelising
 from scb.store import tables
 
 

@@ -12,7 +12,7 @@ from scb.experiments.job import Inputs, Output, job
 from scb.rebased.claims import claims
 from scb.rebased.results import Recalled
 from scb.rebased.tuning import tell
-from scb.settings import ChoosingRates
+from scb.settings.rebased import ChoosingRates
 from scb.store.files import replacing
 from scb.store.tables import write
 

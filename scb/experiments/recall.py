@@ -21,7 +21,7 @@ from scb.rebased.recall import RecallTask
 from scb.rebased.similarity import SIMILARITIES
 from scb.rebased.tables import RECALL
 from scb.rebased.training import Run, Split, train
-from scb.settings import Recalling
+from scb.settings.rebased import Recalling
 from scb.store import tables
 
 

@@ -16,7 +16,7 @@ from scb.learning.algorithm import train
 from scb.learning.curves import TransferCurves
 from scb.learning.models import LinearTransformer
 from scb.learning.tables import TRANSFER
-from scb.settings import Scratching
+from scb.settings.transfer import Scratching
 from scb.store import tables
 from scb.theory.population import largest_stable_rate
 from scb.theory.transfer import Scratch

@@ -13,7 +13,7 @@ from scb.data.task import Task
 from scb.experiments.job import Input, Output, job
 from scb.learning.curves import Curves
 from scb.learning.tables import CURVES
-from scb.settings import Particles, Simulating
+from scb.settings.simulation import Particles, Simulating
 from scb.store import tables
 from scb.store.progress import progress
 from scb.theory.population import trajectory

@@ -26,7 +26,7 @@ from scb.learning.metrics import AttentionStatistics, attention_signal, value_si
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import Spec, build_optimizers
 from scb.learning.tables import ALIKE, CURVES
-from scb.settings import FirstStage, Logits, LogitsAdam, Sgd
+from scb.settings.training import FirstStage, Logits, LogitsAdam, Sgd
 from scb.store import tables
 from scb.theory.logits import Drift
 from scb.theory.tables import WEIGHTS

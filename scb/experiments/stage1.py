@@ -21,7 +21,8 @@ from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.settings import Stage1Alone, Tasks
+from scb.settings.stage1_samples import Stage1Alone
+from scb.settings.training import Tasks
 from scb.store import tables
 from scb.theory.population import boost_signal_to_noise
 from scb.theory.stage1 import ladder, required_batch

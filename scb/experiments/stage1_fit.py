@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from scb.analysis.tables import EXPONENTS, STAGE1, STAGE1_BATCHES, STAGE1_PROBABILITIES
 from scb.data.seeds import derive
 from scb.experiments.job import Inputs, Output, job
-from scb.settings import Seeded
+from scb.settings.model import Seeded
 from scb.store import tables
 from scb.theory.stage1 import GRID_STEP, exponents, fit
 

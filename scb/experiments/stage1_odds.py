@@ -19,7 +19,8 @@ from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.settings import Stage1Odds, Tasks
+from scb.settings.stage1_samples import Stage1Odds
+from scb.settings.training import Tasks
 from scb.store import tables
 from scb.theory.boosting import largest_boosting_rate, noise_growth, positive_probability
 from scb.theory.population import boost_signal_to_noise

@@ -2,7 +2,7 @@
 
 from scb.data.task import Task
 from scb.experiments.job import Output, job
-from scb.settings import Tasks
+from scb.settings.training import Tasks
 
 
 @job

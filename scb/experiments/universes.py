@@ -27,7 +27,8 @@ from scb.learning.curves import Curves
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import build_optimizers, preconditioned
-from scb.settings import Proximal, Universes
+from scb.settings.multiverse import Universes
+from scb.settings.training import Proximal
 from scb.store import tables
 from scb.theory.population import trajectory
 

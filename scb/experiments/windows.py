@@ -12,7 +12,7 @@ from scb.analysis.windows import useful_window
 from scb.data.task import Task
 from scb.experiments.job import Inputs, Output, job
 from scb.learning.tables import CURVES
-from scb.settings import Windows
+from scb.settings.regularization import Windows
 from scb.store import tables
 from scb.theory.population import balancing_penalty
 

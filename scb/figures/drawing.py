@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from scb.faults import one_line, read_settings
 from scb.figures.style import save
-from scb.settings import Model
+from scb.settings.model import Model
 from scb.store import origin, tables
 
 P = ParamSpec("P")

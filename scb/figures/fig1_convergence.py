@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scb.figures import ratios, strips, style
 from scb.figures.drawing import drawing
 from scb.figures.replicates import Run
-from scb.settings import Curves
+from scb.settings.draw import Curves
 
 METRICS = {"value_distance": r"\|V-P\|_\mu", "attention_distance": r"\|A-\mathbf{Q}\|_\mu"}
 

@@ -9,7 +9,7 @@ from scb.data.tables import TASKS
 from scb.figures import style
 from scb.figures.drawing import drawing
 from scb.figures.replicates import Array, Run
-from scb.settings import Curves
+from scb.settings.draw import Curves
 from scb.store import tables
 from scb.theory.path import signals
 

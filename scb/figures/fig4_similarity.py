@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from scb.figures import style
 from scb.figures.drawing import drawing
 from scb.figures.replicates import Array, Band, Run
-from scb.settings import Curves
+from scb.settings.draw import Curves
 
 ALIKE = 0.9
 """Similarity from which on a normalised A is said to be alike."""

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from scb.figures import strips, style
 from scb.figures.drawing import drawing
 from scb.figures.replicates import Array, Run
-from scb.settings import Rows
+from scb.settings.draw import Rows
 
 METRICS = ("attention_distance", "value_distance", "excess_loss")
 

@@ -11,7 +11,7 @@ from scb.figures import style
 from scb.figures.drawing import drawing
 from scb.figures.replicates import Band, Run
 from scb.learning.tables import ALIKE
-from scb.settings import Curves
+from scb.settings.draw import Curves
 from scb.store import tables
 from scb.theory.tables import WEIGHTS
 

@@ -19,7 +19,7 @@ from scb.learning.metrics import AttentionStatistics, attention_signal, useful_e
 from scb.learning.models import LinearTransformer, Model
 from scb.learning.optimizers import Spec, preconditioned
 from scb.learning.replay import stepping
-from scb.settings import Logits, LogitsAdam
+from scb.settings.training import Logits, LogitsAdam
 from scb.store.progress import progress
 
 

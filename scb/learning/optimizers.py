@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from scb.data.task import Task
 from scb.kernels import kernel_for
 from scb.learning.logits import logit_gradient, matched_rate
-from scb.settings import Logits, LogitsAdam, Plain, Proximal, Sgd
+from scb.settings.training import Logits, LogitsAdam, Plain, Proximal, Sgd
 
 Rate = float | Tensor
 """A number, or one per condition and replicate: broadcastable to (..., R)."""

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scb import cli
 from scb.analysis.verify import NOTHING, TOLERANCE, compare, verify
 from scb.learning.tables import STATES
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from scb.store import tables
 
 ROOT = Path(__file__).parents[2]
@@ -368,7 +368,7 @@ from scb.data.task import Task
 from scb.experiments.boost import boost
 from scb.experiments.optimizers import compare
 from scb.experiments.tasks import draw_tasks
-from scb.settings import Comparison, Stage1, Tasks, Training
+from scb.settings.training import Comparison, Stage1, Tasks, Training
 section, out = Training.model_validate_json(sys.argv[1]), sys.argv[2]
 for job, model, words in (
     (draw_tasks, Tasks, "--tasks tasks"),

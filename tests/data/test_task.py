@@ -12,7 +12,7 @@ from scipy import stats
 from scb.data.geometry import squared_norm
 from scb.data.samplers import SAMPLERS, WEIGHTS
 from scb.data.task import Task
-from scb.settings import Sampler, Weights
+from scb.settings.training import Sampler, Weights
 
 FALSE_ALARM = 1e-6
 

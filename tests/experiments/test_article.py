@@ -14,7 +14,9 @@ from scb.claims.tables import CLAIMS
 from scb.experiments.article import facts_of, lay_out, records, to_json, typeset, universes
 from scb.experiments.closed_forms import closed_forms
 from scb.experiments.tasks import draw_tasks
-from scb.settings import ClosedForms, Settings, Tasks, Writing
+from scb.settings.claims import ClosedForms, Writing
+from scb.settings.training import Tasks
+from scb.settings.whole import Settings
 from scb.store import tables
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from scb.claims.best import margin
 from scb.claims.vocabulary import c6
 from scb.experiments import best, tasks, universes
 from scb.experiments.best import Candidate, chosen, of_penalties, of_universes
-from scb.settings import Boost, Proximal, Sgd, Tasks, Universes
+from scb.settings.multiverse import Universes
+from scb.settings.training import Boost, Proximal, Sgd, Tasks
 from scb.store import tables
 
 

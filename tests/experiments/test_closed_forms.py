@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from scb.experiments.closed_forms import closed_forms, quantities
-from scb.settings import Boost, ClosedForms, Proximal, Sgd
+from scb.settings.claims import ClosedForms
+from scb.settings.training import Boost, Proximal, Sgd
 from scb.store import tables
 from scb.theory.tables import CLOSED_FORMS
 

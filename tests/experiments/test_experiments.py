@@ -21,14 +21,13 @@ from scb.learning.metrics import METRICS, AttentionStatistics, measure
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.learning.tables import CURVES, STATES
-from scb.settings import (
+from scb.settings.simulation import Checking, Simulating
+from scb.settings.training import (
     Attending,
     Boost,
-    Checking,
     Comparison,
     Proximal,
     Sgd,
-    Simulating,
     Stage1,
     Tasks,
     Training,

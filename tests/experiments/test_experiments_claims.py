@@ -7,7 +7,7 @@ from scb.analysis.runs import Run
 from scb.data.task import Task
 from scb.experiments import boost, optimizers, tasks
 from scb.experiments.claims import stage2_paths
-from scb.settings import Boost, Comparison, Proximal, Sgd, Stage1, Tasks, Training
+from scb.settings.training import Boost, Comparison, Proximal, Sgd, Stage1, Tasks, Training
 
 
 def trained(call, folder, batch):

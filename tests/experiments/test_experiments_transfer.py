@@ -13,7 +13,8 @@ from scb.learning.metrics import support_found
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.learning.tables import TRANSFER
-from scb.settings import Finetuning, Pretraining, Scratching, Stepping, Tasks
+from scb.settings.training import Tasks
+from scb.settings.transfer import Finetuning, Pretraining, Scratching, Stepping
 from scb.store import tables
 from scb.theory.population import largest_stable_rate
 from scb.theory.tables import PRETRAINED

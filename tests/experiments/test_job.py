@@ -14,7 +14,8 @@ import torch
 from scb import experiments
 from scb.experiments.job import IfAsked, IfThere, Input, Inputs, Job, Output, job
 from scb.faults import read_settings
-from scb.settings import Model, Pretraining, Seeded
+from scb.settings.model import Model, Seeded
+from scb.settings.transfer import Pretraining
 from scb.store import origin, tables
 
 MODULES = [

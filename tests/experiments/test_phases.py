@@ -7,7 +7,7 @@ import pytest
 from scb.analysis.endpoints import BOOST_SIGNAL, ENDPOINTS, SCALES
 from scb.analysis.tables import PHASES, UNIVERSES
 from scb.experiments import phases
-from scb.settings import Scaled
+from scb.settings.multiverse import Scaled
 from scb.store import tables
 from scb.theory.population import balancing_penalty
 

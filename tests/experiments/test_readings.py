@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from scb import Task
-from scb.settings import Settings, Tasks
+from scb.settings.training import Tasks
+from scb.settings.whole import Settings
 from scb.theory.boosting import largest_boosting_rate
 from scb.theory.population import (
     balancing_penalty,

@@ -16,7 +16,7 @@ from scb.learning import states
 from scb.learning.logits import logit_gradient, matched_rate, to_simplex
 from scb.learning.models import LinearTransformer
 from scb.learning.tables import ALIKE, CURVES
-from scb.settings import Comparison, FirstStage, Logits, Stage1, Tasks, Training
+from scb.settings.training import Comparison, FirstStage, Logits, Stage1, Tasks, Training
 from scb.store.tables import read, setting
 from scb.theory.tables import WEIGHTS
 

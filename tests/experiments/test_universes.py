@@ -17,7 +17,8 @@ from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
-from scb.settings import Boost, Comparison, Stage1, Tasks, Training, Universes
+from scb.settings.multiverse import Universes
+from scb.settings.training import Boost, Comparison, Stage1, Tasks, Training
 from scb.store import tables
 from workflow.conditions import optimizers_of
 

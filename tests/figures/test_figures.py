@@ -42,7 +42,7 @@ from scb.figures import (
 )
 from scb.figures.replicates import Band, Run, worst
 from scb.learning.tables import CURVES, STATES
-from scb.settings import Curves, Rows
+from scb.settings.draw import Curves, Rows
 from scb.store import tables
 from scb.theory.population import trajectory
 

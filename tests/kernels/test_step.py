@@ -12,7 +12,7 @@ from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import Adam, RawGradient, build_optimizers, preconditioned
 from scb.learning.replay import plain_step, stepping
 from scb.learning.rule import rule_of
-from scb.settings import Plain, Proximal, Sgd
+from scb.settings.training import Plain, Proximal, Sgd
 
 SPECS = [
     Proximal(kind="proximal", rate=0.01, penalty=1e-4),

@@ -12,7 +12,7 @@ from scb.learning.logits import (
 )
 from scb.learning.models import LinearTransformer, SoftmaxTransformer
 from scb.learning.optimizers import LogitAdam, LogitGradient, build_optimizers
-from scb.settings import Logits, LogitsAdam, Sgd
+from scb.settings.training import Logits, LogitsAdam, Sgd
 
 
 def nearest_by_bisection(column):

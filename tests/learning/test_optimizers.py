@@ -22,7 +22,7 @@ from scb.learning.optimizers import (
     precondition_value,
     preconditioned,
 )
-from scb.settings import Plain, Proximal, Sgd
+from scb.settings.training import Plain, Proximal, Sgd
 
 
 def test_value_preconditioner_is_the_papers_formula(make_task, make_iterate):

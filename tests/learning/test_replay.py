@@ -15,7 +15,7 @@ from scb.learning.curves import Curves
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import build_optimizers, preconditioned
 from scb.learning.replay import Replayed, stepping
-from scb.settings import Proximal, Sgd
+from scb.settings.training import Proximal, Sgd
 
 pytest.importorskip("triton")
 from scb.kernels import cuda, reference

@@ -22,7 +22,7 @@ from scb.figures.similarities import SIMILARITIES
 from scb.rebased.language_claims import claims, power
 from scb.rebased.language_results import Modelled, markdown
 from scb.rebased.tables import LANGUAGE, RATES
-from scb.settings import Seeded
+from scb.settings.model import Seeded
 from scb.store import tables
 from scb.store.tables import TableError
 

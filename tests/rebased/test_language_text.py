@@ -16,7 +16,7 @@ from scb.rebased.corpus import RUN, SPLITS, assemble, parts_of, split_of, standa
 from scb.rebased.slices import repeated
 from scb.rebased.tables import CORPUS, VOCABULARY
 from scb.rebased.text import Text
-from scb.settings import Tokenizing
+from scb.settings.language import Tokenizing
 from scb.store import tables
 
 SOURCE = b"def twice(x):\n    return x + x\n\n\ndef thrice(x):\n    return x + x + x\n" * 3

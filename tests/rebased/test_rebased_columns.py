@@ -16,7 +16,8 @@ from scb.rebased.attention import quadratic
 from scb.rebased.columns import KernelTransformer
 from scb.rebased.similarity import SIMILARITIES
 from scb.rebased.tables import RECALL
-from scb.settings import Kernelising, Recalling, Tasks
+from scb.settings.rebased import Kernelising, Recalling
+from scb.settings.training import Tasks
 from scb.store import tables
 
 NAMES = list(SIMILARITIES)

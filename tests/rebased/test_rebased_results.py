@@ -15,7 +15,8 @@ from scb.rebased.claims import claims, note_of
 from scb.rebased.results import Recalled, summarise
 from scb.rebased.tables import RECALL
 from scb.rebased.tuning import at_the_edge, choose, tell, worth
-from scb.settings import ChoosingRates, Settings
+from scb.settings.rebased import ChoosingRates
+from scb.settings.whole import Settings
 from scb.store import tables
 from scb.store.tables import TableError
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import yaml
 from forks import JOB, SNAKEMAKE, Forks
 
-from scb.settings import Settings
+from scb.settings.whole import Settings
 
 ROOT = Path(__file__).parents[2]
 TRACKED = [

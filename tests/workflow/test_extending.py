@@ -18,7 +18,8 @@ from project import ROOT, SETTINGS, Project, commit, copy_tree
 from scb import Task, cli
 from scb.learning import states
 from scb.learning.tables import CURVES
-from scb.settings import Settings, Tasks
+from scb.settings.training import Tasks
+from scb.settings.whole import Settings
 from scb.store import tables
 from scb.theory.population import balancing_penalty, largest_stable_rate
 

@@ -11,7 +11,7 @@ from scb.claims.operating import ERROR, POWER, operating
 from scb.claims.samples import Median
 from scb.claims.tables import CLAIMS, JUDGED, PRINTED, STATISTICS, summarise, tabulate
 from scb.claims.verdict import Bar, Claim, Part, judge
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from scb.store import tables
 from workflow import gallery as showing
 from workflow.gallery import FILLED, TUNED, TUNING, faults, refresh, replicates, shown

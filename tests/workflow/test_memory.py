@@ -11,21 +11,12 @@ from project import CONFIG, GATHERING, ROOT, SMALL, SMOKE, merge, planned_jobs
 
 from scb.experiments import boost, stage1, tasks
 from scb.faults import find_faults
+from scb.footprint import KERNELS, LARGEST, LARGEST_OF_GPU, LEAST, megabytes
 from scb.rebased.similarity import SIMILARITIES
-from scb.settings import (
-    KERNELS,
-    LARGEST,
-    LARGEST_OF_GPU,
-    LEAST,
-    Comparison,
-    Regularization,
-    Settings,
-    Stage1,
-    Stage1Alone,
-    Tasks,
-    Training,
-    megabytes,
-)
+from scb.settings.regularization import Regularization
+from scb.settings.stage1_samples import Stage1Alone
+from scb.settings.training import Comparison, Stage1, Tasks, Training
+from scb.settings.whole import Settings
 from workflow.conditions import (
     attended_candidates,
     further_tasks,

@@ -14,7 +14,7 @@ from test_extensions import captions_of, page_of
 from scb.claims.tables import STATISTICS
 from scb.experiments.recall import recall
 from scb.rebased.tables import RECALL
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from scb.store import tables
 from workflow.conditions import recalling
 

@@ -12,7 +12,7 @@ from project import BASES, FIGURES, GATHERING, ROOT, SETTINGS
 
 from scb.experiments.job import Job
 from scb.rebased.similarity import SIMILARITIES
-from scb.settings import Kernel
+from scb.settings.rebased import Kernel
 from workflow.imports import module_files
 
 EXPERIMENTS = "scb.experiments."

@@ -19,8 +19,12 @@ from scb.analysis.readings import default, group_of, groups, readings
 from scb.claims.universes import Conditions
 from scb.data.samplers import SAMPLERS
 from scb.faults import LONGEST, MOST, find_faults, read_settings
+from scb.footprint import CONDITIONS
 from scb.learning.optimizers import KINDS
-from scb.settings import CONDITIONS, DEFAULTS, Doubled, Regularization, Sampling, Settings
+from scb.settings.regularization import Regularization
+from scb.settings.stage1_samples import Doubled
+from scb.settings.training import Sampling
+from scb.settings.whole import DEFAULTS, Settings
 from workflow.command_line import require_order
 from workflow.conditions import (
     attended_candidates,

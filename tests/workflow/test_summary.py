@@ -6,7 +6,7 @@ import pytest
 from project import CONFIG, ROOT
 
 from scb.claims.tables import CLAIMS
-from scb.settings import Settings
+from scb.settings.whole import Settings
 from scb.store import tables
 from workflow import summary
 from workflow.published import GALLERY, Published

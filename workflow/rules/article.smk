@@ -1,5 +1,7 @@
 # The article, and the closed forms that it tells beside the claims.
 
+from scb.settings.claims import ClosedForms, Writing
+
 PRINTED = SETTINGS.claims.printed.convergence
 
 
@@ -14,7 +16,7 @@ use rule experiment as closed_forms with:
     pathvars:
         job="closed_forms",
     params:
-        settings=read.ClosedForms.of(TRAINING[PRINTED]).as_json(),
+        settings=ClosedForms.of(TRAINING[PRINTED]).as_json(),
 
 
 use rule experiment as article with:
@@ -35,4 +37,4 @@ use rule experiment as article with:
     pathvars:
         job="article",
     params:
-        settings=read.Writing.of(SETTINGS, reported=SETTINGS.multiverse.switch_signal).as_json(),
+        settings=Writing.of(SETTINGS, reported=SETTINGS.multiverse.switch_signal).as_json(),

@@ -1,3 +1,5 @@
+from scb.settings.claims import Judging
+
 JUDGED = judged_sections(SETTINGS)
 
 
@@ -34,6 +36,6 @@ use rule experiment as claims with:
     pathvars:
         job="claims",
     params:
-        settings=read.Judging(
+        settings=Judging(
             claims=SETTINGS.claims, digest=DIGESTS["claims"], figures=FIGURES_FROM_RESULTS
         ).as_json(),

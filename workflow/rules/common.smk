@@ -10,7 +10,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from scb import settings as read
 from workflow import conditions
 from workflow.guard import job_code
 from workflow.imports import module_files

@@ -1,5 +1,8 @@
 # Sections by themselves: tasks, Stage 1, optimizers, attention and simulations.
 
+from scb.settings.simulation import Checking, Simulating
+from scb.settings.training import Comparison, FirstStage, Scheduled, Stage1, Tasks
+
 
 use rule experiment as tasks with:
     """Ground truths (P, mu, Q) of all replicates."""
@@ -16,7 +19,7 @@ use rule experiment as tasks with:
         mem_mb=lambda wildcards: TASKS[wildcards.section].memory,
         runtime=10,
     params:
-        settings=lambda wildcards: read.Tasks.of(TASKS[wildcards.section]).as_json(),
+        settings=lambda wildcards: Tasks.of(TASKS[wildcards.section]).as_json(),
 
 
 use rule tasks as further_tasks with:
@@ -48,7 +51,7 @@ use rule training as boost with:
     # What the longest job waits for.
     priority: 1
     params:
-        settings=lambda wildcards: read.Stage1.of(TRAINING[wildcards.section]).as_json(),
+        settings=lambda wildcards: Stage1.of(TRAINING[wildcards.section]).as_json(),
 
 
 use rule training as optimizers with:
@@ -70,7 +73,7 @@ use rule training as optimizers with:
     resources:
         **on_device(lambda wildcards: TRAINING[wildcards.section].memory, runtime=120),
     params:
-        settings=lambda wildcards: read.Comparison.of(TRAINING[wildcards.section]).as_json(),
+        settings=lambda wildcards: Comparison.of(TRAINING[wildcards.section]).as_json(),
 
 
 use rule training as attention with:
@@ -87,7 +90,7 @@ use rule training as attention with:
     wildcard_constraints:
         section="|".join(ATTENTION),
     params:
-        settings=lambda wildcards: read.Scheduled.of(ATTENTION[wildcards.section]).as_json(),
+        settings=lambda wildcards: Scheduled.of(ATTENTION[wildcards.section]).as_json(),
 
 
 use rule training as softmax with:
@@ -106,7 +109,7 @@ use rule training as softmax with:
     resources:
         **on_device(TASKS[SOFTMAX].memory),
     params:
-        settings=read.FirstStage.of(
+        settings=FirstStage.of(
             TRAINING[SOFTMAX], softmax=TRAINING[SOFTMAX].optimizers["softmax"]
         ).as_json(),
 
@@ -127,7 +130,7 @@ use rule experiment as simulation with:
         mem_mb=lambda wildcards: SIMULATION[wildcards.section].memory,
         runtime=60,
     params:
-        settings=lambda wildcards: read.Simulating.of(SIMULATION[wildcards.section]).as_json(),
+        settings=lambda wildcards: Simulating.of(SIMULATION[wildcards.section]).as_json(),
 
 
 use rule training as check with:
@@ -145,4 +148,4 @@ use rule training as check with:
     resources:
         **on_device(SETTINGS.check.memory),
     params:
-        settings=read.Checking.of(SETTINGS.check).as_json(),
+        settings=Checking.of(SETTINGS.check).as_json(),

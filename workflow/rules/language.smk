@@ -1,5 +1,8 @@
 # The second paper's other half, language modelling: not part of `rule all`.
 
+from scb.settings.language import LanguageRuns, Tokenizing
+from scb.settings.model import Seeded
+
 LANGUAGE = SETTINGS.language
 
 
@@ -15,7 +18,7 @@ use rule experiment as corpus with:
     pathvars:
         job="language/corpus",
     params:
-        settings=read.Tokenizing.of(LANGUAGE).as_json(),
+        settings=Tokenizing.of(LANGUAGE).as_json(),
 
 
 use rule training as language with:
@@ -32,7 +35,7 @@ use rule training as language with:
     resources:
         **on_device(LANGUAGE.memory, runtime=240),
     params:
-        settings=lambda wildcards: read.LanguageRuns.of(
+        settings=lambda wildcards: LanguageRuns.of(
             LANGUAGE,
             seed=SETTINGS.seed,
             kernel=wildcards.kernel,
@@ -46,7 +49,7 @@ use rule language as tune_language with:
     pathvars:
         job="language/tuning/{kernel}",
     params:
-        settings=lambda wildcards: read.LanguageRuns.of(
+        settings=lambda wildcards: LanguageRuns.of(
             LANGUAGE.tuning, LANGUAGE, seed=MULTIVERSE.seed, kernel=wildcards.kernel
         ).as_json(),
 
@@ -63,4 +66,4 @@ use rule experiment as language_tuning with:
     pathvars:
         job="language/rates",
     params:
-        settings=read.Seeded.of(MULTIVERSE).as_json(),
+        settings=Seeded.of(MULTIVERSE).as_json(),

@@ -1,6 +1,8 @@
 # Every reading of figure 1, a phase diagram around it, and candidates for what the paper does not
 # state: not part of `rule all`. All on a seed of its own.
 
+from scb.settings.multiverse import Choosing, Grouped, Scaled
+
 MULTIVERSE, CANDIDATES = SETTINGS.multiverse, SETTINGS.multiverse.candidates
 GROUPS, PHASES = conditions.universes(SETTINGS), conditions.phases(SETTINGS)
 TRAINED = conditions.trained_candidates(SETTINGS)
@@ -65,7 +67,7 @@ use rule experiment as judge_universes with:
     pathvars:
         job="multiverse",
     params:
-        settings=read.Grouped(groups=tuple(GROUPS)).as_json(),
+        settings=Grouped(groups=tuple(GROUPS)).as_json(),
 
 
 use rule experiment as phases with:
@@ -80,7 +82,7 @@ use rule experiment as phases with:
     pathvars:
         job="multiverse/phases",
     params:
-        settings=read.Scaled(
+        settings=Scaled(
             scales=MULTIVERSE.scales,
             printed=TRAINING[MULTIVERSE.section].optimizers[conditions.PROXIMAL].penalty,
         ).as_json(),
@@ -105,7 +107,7 @@ use rule experiment as best with:
     pathvars:
         job="best",
     params:
-        settings=read.Choosing.of(
+        settings=Choosing.of(
             MULTIVERSE,
             training=tuple(CANDIDATES.training),
             simulation=tuple(CANDIDATES.simulation),

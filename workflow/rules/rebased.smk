@@ -1,5 +1,7 @@
 # The second paper, ReBased: not part of `rule all`.
 
+from scb.settings.rebased import ChoosingRates, JudgingRebased, Kernelising
+
 REBASED, RECALL = SETTINGS.rebased, SETTINGS.rebased.recall
 
 
@@ -30,7 +32,7 @@ use rule experiment as rebased_rates with:
     pathvars:
         job="rebased_rates",
     params:
-        settings=read.ChoosingRates.of(REBASED, MULTIVERSE).as_json(),
+        settings=ChoosingRates.of(REBASED, MULTIVERSE).as_json(),
 
 
 use rule training as rebased_columns with:
@@ -47,7 +49,7 @@ use rule training as rebased_columns with:
     resources:
         **on_device(REBASED.memory_of(ATTENTION[REBASED.section])),
     params:
-        settings=read.Kernelising.of(ATTENTION[REBASED.section], REBASED).as_json(),
+        settings=Kernelising.of(ATTENTION[REBASED.section], REBASED).as_json(),
 
 
 use rule experiment as rebased_claims with:
@@ -70,6 +72,6 @@ use rule experiment as rebased_claims with:
     pathvars:
         job="rebased_claims",
     params:
-        settings=read.JudgingRebased.of(
+        settings=JudgingRebased.of(
             REBASED, digest=DIGESTS["rebased_claims"], figures=FIGURES_FROM_RESULTS
         ).as_json(),

@@ -1,5 +1,9 @@
 # The wider sweeps: not part of `rule all`.
 
+from scb.settings.model import Seeded
+from scb.settings.regularization import Windows
+from scb.settings.stage1_samples import Stage1Alone, Stage1Odds
+
 STAGE1 = SETTINGS.stage1_samples
 SWEEPS = conditions.sweeps(SETTINGS)
 
@@ -18,7 +22,7 @@ use rule training as stage1 with:
     resources:
         **on_device(STAGE1.memory),
     params:
-        settings=lambda wildcards: read.Stage1Alone.of(
+        settings=lambda wildcards: Stage1Alone.of(
             STAGE1,
             length=int(wildcards.length),
             stationary=wildcards.mu,
@@ -39,7 +43,7 @@ use rule training as stage1_odds with:
     resources:
         **on_device(STAGE1.memory),
     params:
-        settings=lambda wildcards: read.Stage1Odds.of(
+        settings=lambda wildcards: Stage1Odds.of(
             STAGE1.odds, SETTINGS.tasks, STAGE1, states=int(wildcards.states)
         ).as_json(),
 
@@ -60,7 +64,7 @@ use rule experiment as stage1_fit with:
     pathvars:
         job="stage1_samples/fit",
     params:
-        settings=read.Seeded.of(STAGE1).as_json(),
+        settings=Seeded.of(STAGE1).as_json(),
 
 
 use rule optimizers as sweep with:
@@ -96,7 +100,7 @@ use rule experiment as windows with:
     pathvars:
         job="regularization/windows",
     params:
-        settings=read.Windows(
+        settings=Windows(
             sweeps=tuple(SWEEPS),
             printed=tuple(sweep.printed for sweep in SWEEPS.values()),
             varied=SETTINGS.regularization.varied,

@@ -1,5 +1,7 @@
 # Section 4 of the paper: transfer against training from scratch.
 
+from scb.settings.transfer import Finetuning, Pretraining, Scratching, Stepping
+
 TRANSFER = SETTINGS.transfer
 
 
@@ -16,7 +18,7 @@ use rule training as pretrain with:
     resources:
         **on_device(TRANSFER.memory, runtime=30),
     params:
-        settings=read.Pretraining.of(TRANSFER.pretrain, TRANSFER).as_json(),
+        settings=Pretraining.of(TRANSFER.pretrain, TRANSFER).as_json(),
 
 
 use rule training as one_step with:
@@ -33,7 +35,7 @@ use rule training as one_step with:
     resources:
         **on_device(TRANSFER.memory),
     params:
-        settings=read.Stepping.of(TRANSFER.one_step, TRANSFER).as_json(),
+        settings=Stepping.of(TRANSFER.one_step, TRANSFER).as_json(),
 
 
 use rule one_step as finetune with:
@@ -45,7 +47,7 @@ use rule one_step as finetune with:
     pathvars:
         job="transfer/finetune_{length}",
     params:
-        settings=read.Finetuning.of(TRANSFER.finetune, TRANSFER).as_json(),
+        settings=Finetuning.of(TRANSFER.finetune, TRANSFER).as_json(),
 
 
 use rule one_step as scratch with:
@@ -56,7 +58,7 @@ use rule one_step as scratch with:
     pathvars:
         job="transfer/scratch_{length}",
     params:
-        settings=read.Scratching.of(TRANSFER.scratch, TRANSFER).as_json(),
+        settings=Scratching.of(TRANSFER.scratch, TRANSFER).as_json(),
 
 
 TRANSFER_CURVES = [
