@@ -10,9 +10,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scb.settings.model import Model
+from scb.settings.model import DEFAULTS, Model
 from scb.settings.training import Sampling
-from scb.settings.whole import DEFAULTS, Settings
 
 FILLED = {*DEFAULTS, *Sampling.model_fields}
 """Keys that a section may leave to the defaults."""
@@ -46,7 +45,7 @@ def listed(faults: Sequence[str]) -> list[str]:
     return [*faults[:MOST], *([f"and {more} more"] if more > 0 else [])]
 
 
-def find_faults(config: Mapping[str, Any], model: type[Model] = Settings) -> list[str]:
+def find_faults(config: Mapping[str, Any], model: type[Model]) -> list[str]:
     """Faults of the settings, one line each; empty if there are none."""
     try:
         model.model_validate(config)

@@ -44,7 +44,7 @@ def require_yaml(path: Path) -> None:
 
 def require_valid(config: Mapping[str, Any]) -> Settings:
     """The settings; stop with one line for each of their faults."""
-    if faults := find_faults(config):
+    if faults := find_faults(config, Settings):
         _stop(faults)
     settings = Settings.model_validate(config)
     if faults := list(folder_faults(settings)):

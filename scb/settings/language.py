@@ -7,8 +7,8 @@ from pydantic import Field
 
 from scb.footprint import Part
 from scb.settings.model import Fault, Model, OnGpu, Seeded
-from scb.settings.rebased import Kernel, TuningRates
-from scb.settings.values import Count, Folder, Rate, Seeds
+from scb.settings.rebased import Kernel, Seeds, TuningRates
+from scb.settings.values import Count, Folder, Rate
 
 COMPARED: tuple[Kernel, Kernel] = ("based", "rebased")
 """Kernels that K4 and K5 are about."""

@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 from scb.footprint import LARGEST, LARGEST_OF_GPU, Part, asked, megabytes
 from scb.settings.values import Count, Rounding, Seed
 
+DEFAULTS = ("seed", "replicates", "log_interval", "rounding")
+"""What a section may set for itself, and else takes from the top of config.yaml."""
+
 
 class Fault(NamedTuple):
     """A value that does not go with another one; ``{at}`` in the message is its section."""

@@ -9,19 +9,9 @@ from pydantic import Field
 from scb.footprint import KERNELS, STACKED, Part, asked, entries, logged, matrices, samples
 from scb.settings.model import Fault, Model, Of, OnGpu, Seeded, unknown
 from scb.settings.training import Attending, Attention
-from scb.settings.values import (
-    DISTINCT,
-    Commit,
-    Count,
-    Name,
-    Names,
-    Rate,
-    Rates,
-    Seeds,
-    Several,
-    Share,
-)
+from scb.settings.values import Commit, Count, Name, Names, NoNames, Rate, Rates, Several, Share
 
+Seeds = Annotated[int, Field(ge=2, le=10**6)]  # runs, so many that they have a spread
 Kernel = Literal[
     "softmax",
     "identity",
@@ -131,8 +121,7 @@ class TuningRates(Model):
 class TuningRecall(TuningRates):
     """The same, of recall."""
 
-    # Settings that choose nothing: what another reading would give.
-    readings: Annotated[tuple[str, ...], Field(strict=False), DISTINCT]
+    readings: NoNames  # settings that choose nothing: what another reading would give
 
 
 class Rebased(Model):

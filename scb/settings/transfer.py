@@ -8,10 +8,10 @@ from pydantic import Field
 from scb.footprint import Part, entries, matrices, samples
 from scb.settings.model import Fault, Logged, Model, Section, Seeded
 from scb.settings.values import (
-    DISTINCT,
     Concentration,
     Count,
     Growth,
+    Lengths,
     Listed,
     Rate,
     Replicates,
@@ -82,7 +82,7 @@ class Transfer(Section, Logged):
     concentration: Concentration  # of the balanced sampler
     correlations: Correlations  # of the pretrained P_hat with P
     mixing: Share  # theta
-    lengths: Annotated[tuple[Count, ...], Field(strict=False, min_length=2), DISTINCT]  # T
+    lengths: Lengths  # T
     replicates_at: Listed[Replicates]  # at each T, if there are as many
     curve_length: Count  # T of the curves
     pretrain: Pretrain

@@ -27,7 +27,6 @@ def pattern(pattern: str, said: str) -> AfterValidator:
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]  # the tables hold 32 bits
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Replicates = Annotated[int, Field(ge=1, le=10**6)]
-Seeds = Annotated[int, Field(ge=2, le=10**6)]  # runs of the second paper, as many as make a spread
 States = Annotated[int, Field(ge=2, le=65536)]
 # In single precision far less is 0, and far more infinite.
 Rate = Annotated[float, Field(ge=1e-30, le=1e30)]
@@ -50,7 +49,9 @@ Folder = Annotated[
 
 T = TypeVar("T")
 Listed = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]  # YAML has no tuples
-DISTINCT = AfterValidator(_distinct)
-Several = Annotated[Listed[T], DISTINCT]
+Distinct = AfterValidator(_distinct)
+Several = Annotated[Listed[T], Distinct]
 Rates = Several[Rate]
 Names = Several[str]
+NoNames = Annotated[tuple[str, ...], Field(strict=False), Distinct]  # or none
+Lengths = Annotated[tuple[Count, ...], Field(strict=False, min_length=2), Distinct]

@@ -9,7 +9,7 @@ from scb.footprint import CONDITIONS, LARGEST
 from scb.settings.claims import Claims, Elsewhere
 from scb.settings.draw import Draw
 from scb.settings.language import Language
-from scb.settings.model import Fault, Model, Section, look_up, named, too_much, unknown
+from scb.settings.model import DEFAULTS, Fault, Model, Section, look_up, named, too_much, unknown
 from scb.settings.multiverse import Multiverse
 from scb.settings.rebased import Rebased
 from scb.settings.regularization import Regularization
@@ -24,9 +24,6 @@ Device = Annotated[str, pattern("auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or c
 Flag = Annotated[
     bool, BeforeValidator(lambda told: told == "true" if told in ("true", "false") else told)
 ]
-
-DEFAULTS = ("seed", "replicates", "log_interval", "rounding")
-"""What a section may set for itself, and else takes from the top of config.yaml."""
 
 SEVERAL: dict[str, type[Section]] = {
     "training": Training,
@@ -70,16 +67,16 @@ class Settings(Model):
         """The settings, with the defaults in each section that does not set them for itself."""
         if not isinstance(config, Mapping):
             return config
-        sampling: Any = config.get("tasks")
-        sampling = sampling if isinstance(sampling, Mapping) else {}
-        top = {key: config[key] for key in DEFAULTS if key in config} | dict(sampling)
+        filled = dict(config)
+        top = {key: config[key] for key in DEFAULTS if key in config}
+        if isinstance(sampling := config.get("tasks"), Mapping):
+            top |= sampling
 
         def fill(section: Any, model: Any) -> Any:
             if not isinstance(section, Mapping):
                 return section
             return {key: top[key] for key in model.model_fields if key in top} | dict(section)
 
-        filled = dict(config)
         for name, model in SEVERAL.items():
             if isinstance(several := filled.get(name), Mapping):
                 filled[name] = {key: fill(one, model) for key, one in several.items()}
@@ -168,12 +165,9 @@ class Settings(Model):
             beside = f"with attention.{self.rebased.section} "
             yield "rebased.features", self.rebased.memory_of(on), beside
         if section := self.training.get(asked.section):
-            count = asked.replicates
-            for key, conditions in (
-                ("replicates", CONDITIONS),
-                ("per_decade", len(asked.penalties) + 1),
-            ):
-                needed = asked.memory_of(section, conditions, count, section.batch)
+            many = {"replicates": CONDITIONS, "per_decade": len(asked.penalties) + 1}
+            for key, conditions in many.items():
+                needed = asked.memory_of(section, conditions, asked.replicates, section.batch)
                 yield f"multiverse.{key}", needed, ""
         candidates = "multiverse.candidates"
         for name, one in asked.candidates.training.items():

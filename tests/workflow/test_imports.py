@@ -55,6 +55,11 @@ def test_list_is_complete(loaded, module):
     assert code <= set(module_files(module, ROOT))
 
 
+def test_none_waits_for_the_settings_of_all_others(loaded):
+    assert [module for module in MODULES if "scb/settings/whole.py" in loaded[module]] == []
+    assert "scb/settings/training.py" in loaded["scb.experiments.boost"]
+
+
 def test_list_is_no_longer_than_needed():
     files = module_files("scb.experiments.boost", ROOT)
     assert "scb/kernels/reference.py" in files

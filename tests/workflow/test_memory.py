@@ -184,12 +184,12 @@ def largest():
         while refused - accepted > 1:
             size = (accepted + refused) // 2
             put(config, key, size)
-            if any(" GB" in fault for fault in find_faults(config)):
+            if any(" GB" in fault for fault in find_faults(config, Settings)):
                 refused = size
             else:
                 accepted = size
         put(config, key, accepted)
-    assert find_faults(config) == []
+    assert find_faults(config, Settings) == []
     return config
 
 
@@ -250,7 +250,7 @@ def test_memory_of_sweeps_grows_with_their_lambdas():
     assert max(found, key=found.get) == "vocabulary_20"
     assert 4000 < found["vocabulary_20"] <= LARGEST
     config["regularization"]["least"] = 1e-12
-    (line,) = find_faults(config)
+    (line,) = find_faults(config, Settings)
     assert line.startswith(
         "regularization.per_decade is 100; with training.vocabulary_20, and 902 "
     )

@@ -21,10 +21,11 @@ from scb.data.samplers import SAMPLERS
 from scb.faults import LONGEST, MOST, find_faults, read_settings
 from scb.footprint import CONDITIONS
 from scb.learning.optimizers import KINDS
+from scb.settings.model import DEFAULTS, named
 from scb.settings.regularization import Regularization
 from scb.settings.stage1_samples import Doubled
 from scb.settings.training import Sampling
-from scb.settings.whole import DEFAULTS, Settings
+from scb.settings.whole import Settings
 from workflow.command_line import require_order
 from workflow.conditions import (
     attended_candidates,
@@ -82,6 +83,10 @@ def put(config, key, value):
     return config
 
 
+def faults_of(config):
+    return find_faults(config, Settings)
+
+
 def leaves(node, path=()):
     if isinstance(node, dict):
         for key, value in node.items():
@@ -91,7 +96,7 @@ def leaves(node, path=()):
 
 
 def test_the_settings_are_right(config):
-    assert find_faults(config) == []
+    assert faults_of(config) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_the_settings_are_right(config):
 )
 @pytest.mark.hostile("broken settings")
 def test_unknown_key_is_told_in_one_line(config, key, told):
-    (line,) = find_faults(put(config, key, 1))
+    (line,) = faults_of(put(config, key, 1))
     assert line.startswith(f"{key} is no setting; {told}")
     assert "\n" not in line
 
@@ -227,7 +232,7 @@ FOLDER = "a path of letters, digits, '_', '-', '.' and '/'"
 )
 @pytest.mark.hostile("broken settings")
 def test_fault_is_told_in_one_line(config, key, value, allowed):
-    (line,) = find_faults(put(config, key, value))
+    (line,) = faults_of(put(config, key, value))
     assert line == f"{key} is {value!r}; it must be {allowed}"
 
 
@@ -257,7 +262,7 @@ def test_fault_is_told_in_one_line(config, key, value, allowed):
 )
 @pytest.mark.hostile("broken settings")
 def test_faults_of_the_lists_of_transfer(config, key, value, told):
-    assert find_faults(put(config, f"transfer.{key}", value)) == [told]
+    assert faults_of(put(config, f"transfer.{key}", value)) == [told]
 
 
 @pytest.mark.parametrize(
@@ -319,14 +324,14 @@ def test_faults_of_the_lists_of_transfer(config, key, value, told):
 )
 @pytest.mark.hostile("broken settings")
 def test_what_is_named_is_there(config, key, value, told):
-    assert find_faults(put(config, key, value)) == [told]
+    assert faults_of(put(config, key, value)) == [told]
 
 
 def test_presets_are_right(config):
     presets = sorted((ROOT / "presets").glob("*.yaml"))
     assert presets
     for path in presets:
-        assert find_faults(merge(config, yaml.safe_load(path.read_text()))) == []
+        assert faults_of(merge(config, yaml.safe_load(path.read_text()))) == []
 
 
 @pytest.mark.parametrize(
@@ -341,7 +346,7 @@ def test_presets_are_right(config):
 )
 @pytest.mark.hostile("broken settings")
 def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
-    (line,) = find_faults(put(config, key, value))
+    (line,) = faults_of(put(config, key, value))
     told = f"{key} is {value}; with the other settings it takes "
     assert line.startswith(told)
     assert line.endswith(" GB, which must be at most 8 GB")
@@ -351,7 +356,7 @@ def test_what_fits_no_memory_is_told_in_one_line(config, key, value):
 @pytest.mark.hostile("broken settings")
 def test_recall_that_fits_no_memory_is_told_in_one_line(config, key):
     key = f"rebased.recall.stress.{key}"
-    (line,) = find_faults(put(config, key, 10**8))
+    (line,) = faults_of(put(config, key, 10**8))
     told = f"{key} is 100000000; with the other settings it takes "
     assert line.startswith(told)
     assert line.endswith(" GB, which must be at most 80 GB")
@@ -361,7 +366,7 @@ def test_particles_are_at_most_the_other_positions(config):
     at = "simulation.simulation_500"
     setting = config["simulation"]["simulation_500"]
     particles, sparsity = setting["particles"], setting["sparsity"]
-    (line,) = find_faults(put(config, f"{at}.length", particles + 1))
+    (line,) = faults_of(put(config, f"{at}.length", particles + 1))
     assert line == (
         f"{at}.particles is {particles}; it must be at most {at}.length less {at}.sparsity, "
         f"{particles + 1 - sparsity}"
@@ -370,7 +375,7 @@ def test_particles_are_at_most_the_other_positions(config):
 
 def test_rates_of_stage1_differ(config):
     rate = config["stage1_samples"]["rate"]
-    (line,) = find_faults(put(config, "stage1_samples.larger_rate", rate))
+    (line,) = faults_of(put(config, "stage1_samples.larger_rate", rate))
     assert line == (
         f"stage1_samples.larger_rate is {rate}; it must differ from stage1_samples.rate"
     )
@@ -380,7 +385,7 @@ def test_recall_with_too_few_sequences(config):
     # 3! 8 / 2! keys and values, 2 of 2 slots: the held-out ones would be trained on.
     for key, value in {"vocabulary": 9, "length": 8, "pairs": 2}.items():
         put(config, f"rebased.recall.stress.{key}", value)
-    (line,) = find_faults(config)
+    (line,) = faults_of(config)
     at = "rebased.recall.stress"
     assert line.startswith(f"{at}.vocabulary is 9; with {at}.pairs 2 there are ")
 
@@ -388,9 +393,9 @@ def test_recall_with_too_few_sequences(config):
 def test_kernels_of_language(config):
     config["language"]["rates"] = {"softmax": 0.01, "based": 0.01}
     said = "it must have a rate of rebased, which K4 and K5 are about"
-    assert find_faults(config) == [f"language.rates is ['based', 'softmax']; {said}"]
+    assert faults_of(config) == [f"language.rates is ['based', 'softmax']; {said}"]
     config["language"]["rates"] = {"based": 0.01, "rebased": 0.01, "softmx": 0.01}
-    (line,) = find_faults(config)
+    (line,) = faults_of(config)
     assert line.startswith("language.rates.softmx is 'softmx'; it must be one of softmax, ")
 
 
@@ -419,7 +424,7 @@ def test_full_disk(config, tmp_path, monkeypatch):
 @pytest.mark.hostile("broken settings")
 def test_an_optimizer_that_a_figure_draws_is_not_left_out(config, section, optimizer):
     del config["training"][section]["optimizers"][optimizer]
-    lines = find_faults(config)
+    lines = faults_of(config)
     assert lines
     assert all(f"'{optimizer}'" in line or section in line for line in lines)
     assert any(f"one of training.{section}.optimizers: " in line for line in lines)
@@ -428,7 +433,7 @@ def test_an_optimizer_that_a_figure_draws_is_not_left_out(config, section, optim
 def test_missing_key_is_named(config):
     del config["training"]["convergence"]["boost"]["rate"], config["seed"]
     del config["training"]["convergence"]["optimizers"]["sgd"]["kind"]
-    assert find_faults(config) == [
+    assert faults_of(config) == [
         "seed is missing",
         "training.convergence.boost.rate is missing",
         "training.convergence.optimizers.sgd.kind is missing",
@@ -439,12 +444,12 @@ def test_missing_key_is_named(config):
 @pytest.mark.hostile("broken settings")
 def test_a_default_that_is_missing_or_wrong_is_told_once(config, key):
     at = f"tasks.{key}" if key in Sampling.model_fields else key
-    (line,) = find_faults(put(config, at, {}))
+    (line,) = faults_of(put(config, at, {}))
     assert line.startswith(f"{at} is a mapping; it must be ")
     *path, last = at.split(".")
     node = config[path[0]] if path else config
     del node[last]
-    assert find_faults(config) == [f"{at} is missing"]
+    assert faults_of(config) == [f"{at} is missing"]
 
 
 def test_a_section_may_set_a_default_for_itself(config):
@@ -455,7 +460,7 @@ def test_a_section_may_set_a_default_for_itself(config):
 
 
 def test_long_value_is_cut(config):
-    (line,) = find_faults(put(config, "replicates", "x" * 1000))
+    (line,) = faults_of(put(config, "replicates", "x" * 1000))
     assert len(line) < 120
 
 
@@ -479,7 +484,7 @@ def test_whatever_is_wrong_is_told_in_short_lines(key, name, value, added):
     for part in path:
         node = node[part]
     node[name if added else last] = value
-    faults = find_faults(config)
+    faults = faults_of(config)
     assert all(len(fault) <= LONGEST and fault.isprintable() for fault in faults)
     if faults:
         with pytest.raises(SystemExit) as stopped:
@@ -507,22 +512,22 @@ def test_many_faults_are_counted(config):
 )
 @pytest.mark.hostile("broken settings")
 def test_an_integer_of_thousands_of_digits(config, key, value):
-    (line,) = find_faults(put(config, key, value))
+    (line,) = faults_of(put(config, key, value))
     assert line.startswith(f"{key} is out of range; ")
 
 
 def test_a_long_key_keeps_both_its_ends(config):
-    (line,) = find_faults(put(config, f"tasks.begin{'x' * 10_000}end", 1))
+    (line,) = faults_of(put(config, f"tasks.begin{'x' * 10_000}end", 1))
     assert re.match(r"tasks\.beginx+\.\.\.x+end is no setting; known: sampler, ", line)
 
 
 def test_a_line_break_in_a_key_is_none_in_the_line(config):
-    (line,) = find_faults(put(config, "tasks.a\nBad setting: b", 1))
+    (line,) = faults_of(put(config, "tasks.a\nBad setting: b", 1))
     assert line.startswith(r"tasks.a\nBad setting: b is no setting")
 
 
 def test_folder_whose_name_is_too_long_for_a_file_system(config):
-    (line,) = find_faults(put(config, "results", "x" * 201))
+    (line,) = faults_of(put(config, "results", "x" * 201))
     assert line == f"results is '{'x' * 56}...; it must be of length at most 200"
 
 
@@ -763,7 +768,7 @@ def test_smoke_only_overrides(config):
 
 
 def test_least_penalty_is_below_the_largest(config):
-    assert find_faults(put(config, "regularization.least", 0.001)) == [
+    assert faults_of(put(config, "regularization.least", 0.001)) == [
         "regularization.least is 0.001; it must be less than regularization.most, 0.001"
     ]
 
@@ -884,6 +889,14 @@ def test_a_section_that_is_judged_twice_is_read_once(config):
     assert found.attention == [printed.attention]
 
 
+def test_every_name_of_a_section_is_marked_as_one():
+    marked = {f"{at}{key}" for at, key, _, _ in named(SETTINGS)}
+    key_of_names = r"claims\.printed\.\w+|(draw\.\w+|regularization|multiverse|rebased)\.sections?"
+    names = {key for key, _ in leaves(CONFIG) if re.fullmatch(key_of_names, key)}
+    assert {"draw.softmax.section", "claims.printed.vocabulary"} < names
+    assert names <= marked
+
+
 @pytest.mark.hostile("broken settings")
 @pytest.mark.parametrize(
     ("claim", "changed", "told"),
@@ -897,7 +910,7 @@ def test_a_section_that_is_judged_twice_is_read_once(config):
 )
 def test_what_a_claim_is_judged_by_again_is_there(config, claim, changed, told):
     config["claims"]["best"][claim] |= changed
-    found = find_faults(config)
+    found = faults_of(config)
     assert len(found) == 1
     assert told in found[0]
 
@@ -961,7 +974,7 @@ def test_digest_is_of_the_sections_that_claims_read(config):
 def test_kernels_that_claims_compare_are_asked_for(config, setting, kernel, missing):
     recall = config["rebased"]["recall"][setting]
     recall["kernels"] = [name for name in recall["kernels"] if name != kernel]
-    (line,) = find_faults(config)
+    (line,) = faults_of(config)
     at = f"rebased.recall.{setting}.kernels"
     assert line.startswith(f"{at} is ")
     assert line.endswith(f"with rebased.rates it lacks {missing}, which the claims compare")
@@ -972,7 +985,7 @@ def test_a_kernel_without_a_rate_is_not_judged(config):
     settings = Settings.model_validate(config).rebased
     assert "identity" in settings.trained("separating")
     del config["rebased"]["rates"]["identity"], config["rebased"]["rates"]["softmax"]
-    assert find_faults(config) == []
+    assert faults_of(config) == []
     assert not {"identity", "softmax"} & {
         *Settings.model_validate(config).rebased.trained("separating")
     }
@@ -980,4 +993,4 @@ def test_a_kernel_without_a_rate_is_not_judged(config):
 
 def test_a_key_of_recall_is_no_default(config):
     del config["rebased"]["recall"]["separating"]["log_interval"]
-    assert find_faults(config) == ["rebased.recall.separating.log_interval is missing"]
+    assert faults_of(config) == ["rebased.recall.separating.log_interval is missing"]
