@@ -567,6 +567,20 @@ class Laddered(Model):
         """Bytes of a batch of all replicates."""
         return samples(self, 1, batch).size
 
+    def refuse(self, section: str, batch: int) -> None:
+        """Stop if the largest batch of a section's ladder, at this length, takes too much.
+
+        Raises
+        ------
+        ValueError
+            Naming ``doublings`` of the section.
+        """
+        if (taken := self.batch_bytes(batch)) > STAGE1_BATCH:
+            raise ValueError(
+                f"{section}.doublings is {self.doublings}; at T = {look_up(self, 'length')} a batch "
+                f"would have {batch} samples, {taken / 1e9:.3g} GB of at most {STAGE1_BATCH / 1e9:g}"
+            )
+
 
 class Stage1Alone(Laddered):
     """What it reads, for one kind of mu and one T."""
@@ -629,6 +643,40 @@ class Stage1Samples(Section, Laddered):
             Part(("odds.states",), matrices(largest, 1).size),
             Part(("odds.batches",), batch.size),
             Part(("odds.length",), 40 * entries(largest, self.odds.length)),
+        ]
+
+
+class Paced(Laddered):
+    """Linear and softmax attention from the start, both at the same samples."""
+
+    rate: BoostingRate  # eta
+    factor: Annotated[float, Field(ge=1e-6, lt=1)]  # share of the matched logit rate, once more
+    logit_rate: Rate  # Adam's
+
+
+class SoftmaxAlone(Paced):
+    """What it reads, for one T."""
+
+    length: Count
+
+
+class SoftmaxSamples(Section, Paced):
+    """How many samples the first stage of softmax needs, beside linear attention's."""
+
+    lengths: Lengths  # T
+
+    def relations(self) -> Iterator[Fault]:
+        """A pattern that fits every T."""
+        yield from super().relations()
+        if self.sparsity >= min(self.lengths):
+            yield _less("sparsity", self.sparsity, "lengths", min(self.lengths))
+
+    def jobs(self) -> Iterator[list[Part]]:
+        """Two models at the longest T."""
+        yield [
+            matrices(self, 2),
+            Part(("lengths",), 80 * entries(self, max(self.lengths))),
+            Part(("states",), STAGE1_BATCH),
         ]
 
 
@@ -1179,6 +1227,7 @@ class Settings(Model):
     attention: dict[Name, Attention]
     transfer: Transfer
     stage1_samples: Stage1Samples
+    softmax_samples: SoftmaxSamples
     regularization: Regularization
     multiverse: Multiverse
     rebased: Rebased
@@ -1205,7 +1254,10 @@ class Settings(Model):
         for name, model in SEVERAL.items():
             if isinstance(several := filled.get(name), Mapping):
                 filled[name] = {key: fill(one, model) for key, one in several.items()}
-        for name in ("check", "transfer", "stage1_samples", "regularization", "multiverse"):
+        for name in (
+            *("check", "transfer", "stage1_samples", "softmax_samples"),
+            *("regularization", "multiverse"),
+        ):
             if name in filled:
                 filled[name] = fill(filled[name], cls.model_fields[name].annotation)
         return filled

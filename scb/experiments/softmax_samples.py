@@ -1,0 +1,122 @@
+"""How many samples the first stage needs to find the support of Q, by softmax and linear attention.
+
+Both are trained from the paper's start: the linear model, softmax at the logit rate that is matched
+at the start and at a small share of it, and Adam on the logits. A run ends at the first look at
+which alpha_A is `BOOSTED` in size, or with its steps. It found the support if alpha_A is positive
+then and the Q largest deviations of each column are at the pattern, as in transfer.
+"""
+
+import math
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from scb.analysis.scaling import FOUND
+from scb.analysis.tables import SOFTMAX_SAMPLES
+from scb.data.seeds import derive
+from scb.data.stream import Stream
+from scb.data.task import Task
+from scb.experiments.job import Output, job
+from scb.learning.algorithm import train
+from scb.learning.metrics import AttentionStatistics, attention_signal, support_found
+from scb.learning.models import LinearTransformer
+from scb.learning.optimizers import Spec, build_optimizers
+from scb.settings import Logits, LogitsAdam, Sgd, SoftmaxAlone, Tasks
+from scb.store import tables
+from scb.theory.boosting import BOOSTED
+from scb.theory.first_stage import drift_steps, growth_rate, support_batch
+from scb.theory.stage1 import ladder
+
+LOOKS = 40
+"""Looks at a run, at least."""
+
+PATIENCE = 1.5
+"""Steps of a run, over those that the drift alone would take."""
+
+
+def ends(
+    task: Task, seeds: list[int], specs: list[Spec], steps: int, batch: int
+) -> tuple[Tensor, Tensor]:
+    """Whether each run found the support, and whether it has ``alpha_A >= BOOSTED`` too.
+
+    Returns
+    -------
+    right, reached : Tensor, shape (G, R), bool
+        For each of the ``specs`` and replicates, all on one stream.
+    """
+    start = LinearTransformer.initial(task)
+    model = LinearTransformer(
+        *(part.expand(len(specs), *part.shape) for part in (start.value, start.columns))
+    )
+    every = max(1, steps // LOOKS)
+    right = torch.zeros(model.columns.shape[:2], dtype=torch.bool, device=model.columns.device)
+    over = right.clone()
+
+    def observe(step: int) -> bool:
+        if step == 0 or (step % every and step != steps):
+            return False
+        columns = model.columns.detach()
+        signal = attention_signal(task, AttentionStatistics.of(task, columns))  # (G, R)
+        found = (support_found(task, columns) >= FOUND) & (signal > 0)
+        right.copy_(torch.where(over, right, found))
+        over.logical_or_((signal.abs() >= BOOSTED) | ~signal.isfinite())
+        return bool(over.all())
+
+    train(
+        model, build_optimizers(task, model, specs), Stream(task, seeds), range(steps), batch,
+        observe,
+    )  # fmt: skip
+    return right, right & over
+
+
+@job
+def samples(settings: SoftmaxAlone, runs: Output, device: torch.device) -> None:
+    """Run both paces at every batch of their ladders, and write."""
+    drawing = Tasks.of(settings, sampler="balanced", weights="uniform")
+    task = Task.draw(drawing).to(device)
+    rate, factor = settings.rate, settings.factor
+    matched = Logits(kind="softmax", rate=rate, signal=None)
+    paces: dict[float, dict[str, Spec]] = {
+        1.0: {"linear": Sgd(kind="sgd", rate=rate), "softmax": matched},
+        factor: {
+            "softmax_slow": matched.model_copy(update={"factor": factor}),
+            "softmax_adam": LogitsAdam(
+                kind="softmax_adam", rate=rate, logit_rate=settings.logit_rate
+            ),
+        },
+    }
+    frames = []
+    for share, specs in paces.items():
+        pace = growth_rate(rate, share)
+        steps = math.ceil(PATIENCE * drift_steps(task, pace, BOOSTED))
+        predicted = {
+            name: steps * support_batch(task, pace, BOOSTED, softmax=name != "linear")
+            for name in specs
+        }
+        batches = ladder(max(predicted.values()) / steps, settings.halvings, settings.doublings)
+        settings.refuse("softmax_samples", max(batches))
+        for batch in batches:
+            names = "softmax_samples", settings.length, f"{share:g}", batch
+            seeds = [
+                derive(settings.seed, *names, replicate) for replicate in range(settings.replicates)
+            ]
+            outcome = ends(task, seeds, list(specs.values()), steps, batch)
+            for name, right, reached in zip(specs, *(part.cpu() for part in outcome), strict=True):
+                frame = pd.DataFrame({"right": right, "reached": reached})
+                frames.append(
+                    frame.assign(
+                        model=name,
+                        batch=batch,
+                        samples=batch * steps,
+                        replicate=range(len(seeds)),
+                        predicted=predicted[name],
+                    )
+                )
+    frame = pd.concat(frames).assign(length=settings.length)
+    setting = settings.model_dump(exclude={"seed", "length", "halvings", "doublings"})
+    tables.write(frame, runs, SOFTMAX_SAMPLES, setting | {"level": BOOSTED})
+
+
+if __name__ == "__main__":
+    samples.main()
