@@ -577,8 +577,9 @@ class Laddered(Model):
         """
         if (taken := self.batch_bytes(batch)) > STAGE1_BATCH:
             raise ValueError(
-                f"{section}.doublings is {self.doublings}; at T = {look_up(self, 'length')} a batch "
-                f"would have {batch} samples, {taken / 1e9:.3g} GB of at most {STAGE1_BATCH / 1e9:g}"
+                f"{section}.doublings is {self.doublings}; at T = {look_up(self, 'length')} a "
+                f"batch would have {batch} samples, {taken / 1e9:.3g} GB of at most "
+                f"{STAGE1_BATCH / 1e9:g}"
             )
 
 

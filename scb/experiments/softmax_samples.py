@@ -3,7 +3,7 @@
 Both are trained from the paper's start: the linear model, softmax at the logit rate that is matched
 at the start and at a small share of it, and Adam on the logits. A run ends at the first look at
 which alpha_A is `BOOSTED` in size, or with its steps. It found the support if alpha_A is positive
-then and the Q largest deviations of each column are at the pattern, as in transfer.
+then and the Q largest weights of each column are at the pattern.
 """
 
 import math
@@ -58,7 +58,7 @@ def ends(
             return False
         columns = model.columns.detach()
         signal = attention_signal(task, AttentionStatistics.of(task, columns))  # (G, R)
-        found = (support_found(task, columns) >= FOUND) & (signal > 0)
+        found = (support_found(task, columns, signed=True) >= FOUND) & (signal > 0)
         right.copy_(torch.where(over, right, found))
         over.logical_or_((signal.abs() >= BOOSTED) | ~signal.isfinite())
         return bool(over.all())

@@ -13,12 +13,14 @@ samples depend on neither eta nor the logit rate.
 import math
 
 import torch
+from scipy.optimize import brentq
+from scipy.stats import norm
 from torch import Tensor
 
 from scb.data.task import Task
 from scb.theory.boosting import noise_scatter
-from scb.theory.population import ValueMoments
-from scb.theory.stage1 import PROBABILITY, required_batch
+from scb.theory.population import ValueMoments, boost_signal_to_noise
+from scb.theory.stage1 import PROBABILITY
 
 
 def growth_rate(rate: float, factor: float) -> float:
@@ -79,7 +81,10 @@ def calm_batch(task: Task, rate: float, level: float) -> Tensor:
 
 
 def support_batch(task: Task, rate: float, level: float, *, softmax: bool) -> float:
-    """Batch by which nine in ten runs should find the support: the largest of the three.
+    """Batch by which nine in ten runs should find the support, over the tasks.
+
+    A task has the chance ``Phi(rho)`` of the right sign, as in `scb.theory.stage1.required_batch`,
+    and finds no support below `rank_batch` and `calm_batch`.
 
     Parameters
     ----------
@@ -93,5 +98,13 @@ def support_batch(task: Task, rate: float, level: float, *, softmax: bool) -> fl
     """
     last = level * task.length / task.sparsity
     calm = calm_batch(task, rate, min(1.0, last) if softmax else last)
-    needs = (rank_batch(task, rate), calm)
-    return max(required_batch(task, rate), *(float(need.quantile(PROBABILITY)) for need in needs))
+    least = torch.maximum(rank_batch(task, rate), calm).cpu().numpy()  # (R,)
+    unit = boost_signal_to_noise(task, 1, rate).cpu().numpy()
+
+    def excess(log_batch: float) -> float:
+        batch = math.exp(log_batch)
+        right = norm.cdf(unit * math.sqrt(batch)) * (least <= batch)
+        return float(right.mean() - PROBABILITY)
+
+    enough = max(least.max(), (norm.ppf(PROBABILITY) / unit.min()) ** 2)
+    return math.exp(brentq(excess, math.log(least.min()) - 1, math.log(enough) + 1))

@@ -63,6 +63,24 @@ use rule experiment as stage1_fit with:
         settings=read.Seeded.of(STAGE1).as_json(),
 
 
+use rule training as softmax_samples with:
+    """The first stage of linear and softmax attention, at many batch sizes, for one T."""
+    input:
+        modules=code("scb.experiments.softmax_samples", "softmax_samples"),
+    output:
+        runs="<results>/<job>.parquet",
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="softmax_samples/{length}",
+    priority: 1
+    resources:
+        **on_device(SETTINGS.softmax_samples.memory),
+    params:
+        settings=lambda wildcards: read.SoftmaxAlone.of(
+            SETTINGS.softmax_samples, length=int(wildcards.length)
+        ).as_json(),
+
+
 use rule optimizers as sweep with:
     """Proximal steps at many lambdas, from one state and on one stream."""
     input:
