@@ -651,7 +651,7 @@ class Paced(Laddered):
     """Linear and softmax attention from the start, both at the same samples."""
 
     rate: BoostingRate  # eta
-    factor: Annotated[float, Field(ge=1e-6, lt=1)]  # share of the matched logit rate, once more
+    factor: Annotated[float, Field(ge=1e-4, lt=1)]  # share of the matched logit rate, once more
     logit_rate: Rate  # Adam's
 
 

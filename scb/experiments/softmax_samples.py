@@ -1,9 +1,9 @@
 """How many samples the first stage needs to find the support of Q, by softmax and linear attention.
 
-Both are trained from the paper's start: the linear model, softmax at the logit rate that is matched
-at the start and at a small share of it, and Adam on the logits. A run ends at the first look at
-which alpha_A is `BOOSTED` in size, or with its steps. It found the support if alpha_A is positive
-then and the Q largest weights of each column are at the pattern.
+All start as in the paper: the linear model, softmax at the logit rate that is matched at the start
+and at a small share of it, and Adam on the logits. A run ends once alpha_A is `BOOSTED` in size, or
+with its steps. It found the support if alpha_A is positive then and the Q largest weights of each
+column are at the pattern.
 """
 
 import math
@@ -28,9 +28,6 @@ from scb.theory.boosting import BOOSTED
 from scb.theory.first_stage import drift_steps, growth_rate, support_batch
 from scb.theory.stage1 import ladder
 
-LOOKS = 40
-"""Looks at a run, at least."""
-
 PATIENCE = 1.5
 """Steps of a run, over those that the drift alone would take."""
 
@@ -49,25 +46,28 @@ def ends(
     model = LinearTransformer(
         *(part.expand(len(specs), *part.shape) for part in (start.value, start.columns))
     )
-    every = max(1, steps // LOOKS)
-    right = torch.zeros(model.columns.shape[:2], dtype=torch.bool, device=model.columns.device)
-    over = right.clone()
+    shape, device = model.columns.shape[:2], model.columns.device
+    right, reached, over = torch.zeros(3, *shape, dtype=torch.bool, device=device)
 
     def observe(step: int) -> bool:
-        if step == 0 or (step % every and step != steps):
+        # At every step: in a softmax a step or two later one useful weight may have taken all.
+        if step == 0:
             return False
         columns = model.columns.detach()
         signal = attention_signal(task, AttentionStatistics.of(task, columns))  # (G, R)
-        found = (support_found(task, columns, signed=True) >= FOUND) & (signal > 0)
-        right.copy_(torch.where(over, right, found))
-        over.logical_or_((signal.abs() >= BOOSTED) | ~signal.isfinite())
+        ended = ~over & ((signal.abs() >= BOOSTED) | ~signal.isfinite() | (step == steps))
+        if ended.any():
+            found = (support_found(task, columns, signed=True) >= FOUND) & (signal > 0)
+            right.logical_or_(ended & found)
+            reached.logical_or_(ended & found & (signal >= BOOSTED))
+            over.logical_or_(ended)
         return bool(over.all())
 
     train(
         model, build_optimizers(task, model, specs), Stream(task, seeds), range(steps), batch,
         observe,
     )  # fmt: skip
-    return right, right & over
+    return right, reached
 
 
 @job
