@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from scb.analysis.shares import SHARE, Growth
 from scb.analysis.tables import SOFTMAX_SAMPLES
@@ -73,6 +74,7 @@ def draw_shares(ax: Axes, runs: pd.DataFrame) -> None:
     for level in (0.5, SHARE):
         ax.axhline(level, color="0.75", lw=0.6, zorder=0)
     ax.set(xscale="log", ylim=(-0.02, 1.03), xlabel="samples, $B$ times steps")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def draw_required(
