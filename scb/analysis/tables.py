@@ -105,12 +105,13 @@ SOFTMAX_SAMPLES = schema(
     replicate=REPLICATE,
     right=Column(pa.bool_(), "whether it ended with the right support and a positive alpha_A"),
     reached=Column(pa.bool_(), "whether, besides, alpha_A was 0.1 or more"),
+    probability=Column(pa.float64(), "probability of `right` by the closed form"),
     predicted=Column(
         pa.float64(), "samples for 90% by the closed form, of its model and T", "", "samples"
     ),
 )
-"""One row per run of `scb.experiments.softmax_samples`; the closed form is
-`scb.theory.first_stage.support_batch`."""
+"""One row per run of `scb.experiments.softmax_samples`; closed forms are those of
+`scb.theory.first_stage`."""
 
 EXPONENTS = schema(
     {

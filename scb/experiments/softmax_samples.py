@@ -25,7 +25,7 @@ from scb.learning.optimizers import Spec, build_optimizers
 from scb.settings import Logits, LogitsAdam, Sgd, SoftmaxAlone, Tasks
 from scb.store import tables
 from scb.theory.boosting import BOOSTED
-from scb.theory.first_stage import drift_steps, growth_rate, support_batch
+from scb.theory.first_stage import drift_steps, growth_rate, support_batch, support_chance
 from scb.theory.stage1 import ladder
 
 PATIENCE = 1.5
@@ -104,6 +104,9 @@ def samples(settings: SoftmaxAlone, runs: Output, device: torch.device) -> None:
             outcome = ends(task, seeds, list(specs.values()), steps, batch)
             for name, right, reached in zip(specs, *(part.cpu() for part in outcome), strict=True):
                 frame = pd.DataFrame({"right": right, "reached": reached})
+                frame["probability"] = support_chance(
+                    task, batch, pace, BOOSTED, softmax=name != "linear"
+                )
                 frames.append(
                     frame.assign(
                         model=name,

@@ -12,7 +12,9 @@ samples depend on neither eta nor the logit rate.
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 from torch import Tensor
@@ -80,15 +82,19 @@ def calm_batch(task: Task, rate: float, level: float) -> Tensor:
     return growth * time * math.sqrt(2 * math.log(length)) / level
 
 
-def support_batch(task: Task, rate: float, level: float, *, softmax: bool) -> float:
-    """Batch by which nine in ten runs should find the support, over the tasks.
+def support_chance(
+    task: Task, batch: float, rate: float, level: float, *, softmax: bool
+) -> NDArray[np.float64]:
+    """Chance of each task to find the support, shape (R,).
 
-    A task has the chance ``Phi(rho)`` of the right sign, as in `scb.theory.stage1.required_batch`,
-    and finds no support below `rank_batch` and `calm_batch`.
+    It is the chance ``Phi(rho)`` of the right sign, as in `scb.theory.stage1.required_batch`, and 0
+    below `rank_batch` and `calm_batch`.
 
     Parameters
     ----------
     task : Task of R replicates
+    batch : float
+        B.
     rate : float
         Of `growth_rate`.
     level : float
@@ -98,13 +104,19 @@ def support_batch(task: Task, rate: float, level: float, *, softmax: bool) -> fl
     """
     last = level * task.length / task.sparsity
     calm = calm_batch(task, rate, min(1.0, last) if softmax else last)
-    least = torch.maximum(rank_batch(task, rate), calm).cpu().numpy()  # (R,)
-    unit = boost_signal_to_noise(task, 1, rate).cpu().numpy()
+    least = torch.maximum(rank_batch(task, rate), calm).cpu().numpy()
+    sign = boost_signal_to_noise(task, 1, rate).cpu().numpy() * math.sqrt(batch)
+    return np.asarray(norm.cdf(sign) * (least <= batch))
+
+
+def support_batch(task: Task, rate: float, level: float, *, softmax: bool) -> float:
+    """Batch at which the mean of `support_chance` over the tasks is nine in ten."""
 
     def excess(log_batch: float) -> float:
-        batch = math.exp(log_batch)
-        right = norm.cdf(unit * math.sqrt(batch)) * (least <= batch)
-        return float(right.mean() - PROBABILITY)
+        chance = support_chance(task, math.exp(log_batch), rate, level, softmax=softmax)
+        return float(chance.mean() - PROBABILITY)
 
-    enough = max(least.max(), (norm.ppf(PROBABILITY) / unit.min()) ** 2)
-    return math.exp(brentq(excess, math.log(least.min()) - 1, math.log(enough) + 1))
+    enough = 1.0
+    while excess(enough) < 0:
+        enough += 1.0
+    return math.exp(brentq(excess, -30.0, enough))
