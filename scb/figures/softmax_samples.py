@@ -17,7 +17,9 @@ from scb.figures.softmax import FIRST
 from scb.store import tables
 
 MARKERS = dict(zip(FIRST, "osD^", strict=True))
-CLOSED_FORM: Any = {"lw": 0.9, "ls": (0, (1, 1.2))}
+PREDICTED = ("linear", "softmax")
+"""What closed forms are drawn of: that of the smaller logit rate is the same but for rounding."""
+CLOSED_FORM: Any = {"lw": 1.3, "ls": (0, (1, 1.2))}
 BOUND: Any = {"color": "0.45", "lw": 0.9, "ls": (0, (6, 2))}
 
 
@@ -49,7 +51,7 @@ def draw(runs: list[Path]) -> Figure:
         style.entry("closed form, linear and softmax", color="0.3", **CLOSED_FORM),
         style.entry("$T^2$, the paper's bound", **BOUND),
     ]
-    style.footer(figure, legend, caption(setting, growths))
+    style.footer(figure, legend, f"{caption(setting, growths)} {told_shares(every)}")
     return figure
 
 
@@ -64,13 +66,14 @@ def grown(runs: pd.DataFrame, lengths: list[int], goal: str) -> Growth:
 
 
 def draw_shares(ax: Axes, runs: pd.DataFrame) -> None:
-    """Shares of runs with the right support against samples, of each model."""
+    """Shares of runs with the right support against samples, and by the closed form."""
     for name, cell in runs.groupby("model"):
         look = FIRST[str(name)]
-        share = cell.groupby("samples")["right"].mean()
-        ax.plot(
-            share.index, share, color=look.colour, ls=look.dashes, marker=MARKERS[str(name)], ms=3
-        )
+        share = cell.groupby("samples")[["right", "probability"]].mean()
+        marker: Any = {"ls": look.dashes, "marker": MARKERS[str(name)], "ms": 3, "lw": 0.9}
+        ax.plot(share.index, share["right"], color=look.colour, **marker)
+        if name in PREDICTED:
+            ax.plot(share.index, share["probability"], color=look.colour, **CLOSED_FORM)
     for level in (0.5, SHARE):
         ax.axhline(level, color="0.75", lw=0.6, zorder=0)
     ax.set(xscale="log", ylim=(-0.02, 1.03), xlabel="samples, $B$ times steps")
@@ -89,7 +92,7 @@ def draw_required(
         look_of: Any = {"color": look.colour, "marker": MARKERS[name]}
         ax.errorbar(beside, found.counts, spread, ms=3.5, elinewidth=0.8, ls="none", **look_of)
         ax.plot(beside, reached.counts, ms=6, mfc="none", mew=0.6, ls="none", **look_of)
-        if name in ("linear", "softmax"):
+        if name in PREDICTED:
             predicted = runs[runs["model"] == name].groupby("length")["predicted"].first()
             ax.plot(predicted.index, predicted, color=look.colour, **CLOSED_FORM)
     ends = np.array([lengths[0], lengths[-1]], np.float64)
@@ -119,6 +122,16 @@ def caption(setting: dict[str, Any], growths: dict[tuple[str, str], Growth]) -> 
         f"{SHARE:.0%} find it grow like: {'; '.join(said)} (95% intervals). Bars: 95%. The height "
         "of the bound is arbitrary."
     )
+
+
+def told_shares(runs: pd.DataFrame) -> str:
+    """How far shares are from the closed form, over all T and batches."""
+    said = []
+    for name in (*PREDICTED, "softmax_slow"):  # Adam has no closed form
+        cells = runs[runs["model"] == name].groupby(["length", "batch"])
+        away = (cells["right"].mean() - cells["probability"].mean()).abs().mean()
+        said.append(f"{FIRST[name].name}: {away:.2f}")
+    return f"Shares are off the closed form on average by: {'; '.join(said)}."
 
 
 if __name__ == "__main__":

@@ -94,18 +94,8 @@ def supports(tmp_path_factory):
                 spent = batch * length // 2
                 for replicate, need in enumerate(needs):
                     right = spent >= need and model != "softmax_slow"
-                    rows.append(
-                        (
-                            model,
-                            length,
-                            batch,
-                            spent,
-                            replicate,
-                            right,
-                            right and replicate % 2,
-                            1.0,
-                        )
-                    )
+                    run = model, length, batch, spent, replicate
+                    rows.append((*run, right, right and replicate % 2, 0.5, 1.0))
         paths.append(folder / f"{length}.parquet")
         frame = pd.DataFrame(rows, columns=SOFTMAX_SAMPLES.names).astype({"reached": bool})
         said = {"states": 3, "sparsity": 2, "rate": 0.1, "replicates": 20, "level": 0.1}
@@ -120,9 +110,10 @@ def test_softmax_samples_draws_every_share(supports):
     first, last, required = figure.axes
     for ax, length in ((first, LENGTHS[0]), (last, LENGTHS[-1])):
         curves = [line for line in ax.get_lines() if len(line.get_xdata()) == 5]
-        assert len(curves) == 4
+        assert len(curves) == 4 + 2  # closed forms of two
         assert ax.get_title() == f"$T={length}$"
         np.testing.assert_allclose(curves[0].get_xdata(), length / 2 * 2.0 ** np.arange(5))
+        np.testing.assert_allclose(curves[1].get_ydata(), 0.5)
     (text,) = (" ".join(text.get_text().split()) for text in figure.texts)
     assert "linear: $T^{1.00}$" in text
     assert "1/100 of it: not all reached" in text
