@@ -180,7 +180,7 @@ def put(config, key, value):
     *path, last = key.split(".")
     for part in path:
         config = config[part]
-    config[last] = value
+    config[int(last) if isinstance(config, list) else last] = value
 
 
 @pytest.fixture(scope="module")
