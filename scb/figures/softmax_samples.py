@@ -28,6 +28,8 @@ def draw(runs: list[Path]) -> Figure:
     """Draw shares of runs with the right support at two T, and what nine in ten need against T."""
     every = pd.concat([tables.read(path, SOFTMAX_SAMPLES) for path in runs])
     setting = tables.setting(runs[0])
+    named = {name: look.name for name, look in FIRST.items()}
+    named["softmax_slow"] = f"softmax from scratch, {setting['factor']:g} of it"
     lengths = sorted(set(every["length"]))
     growths = {
         (model, goal): grown(every[every["model"] == model], lengths, goal)
@@ -42,7 +44,9 @@ def draw(runs: list[Path]) -> Figure:
     draw_required(axes[0, 2], every, lengths, growths)
     legend = [
         *(
-            style.entry(look.name, color=look.colour, ls=look.dashes, marker=MARKERS[name], ms=3.5)
+            style.entry(
+                named[name], color=look.colour, ls=look.dashes, marker=MARKERS[name], ms=3.5
+            )
             for name, look in FIRST.items()
         ),
         style.entry(
@@ -51,7 +55,7 @@ def draw(runs: list[Path]) -> Figure:
         style.entry("closed form, linear and softmax", color="0.3", **CLOSED_FORM),
         style.entry("$T^2$, the paper's bound", **BOUND),
     ]
-    style.footer(figure, legend, f"{caption(setting, growths)} {told_shares(every)}")
+    style.footer(figure, legend, f"{caption(setting, named, growths)} {told_shares(every, named)}")
     return figure
 
 
@@ -103,17 +107,19 @@ def draw_required(
     ax.minorticks_off()
 
 
-def caption(setting: dict[str, Any], growths: dict[tuple[str, str], Growth]) -> str:
+def caption(
+    setting: dict[str, Any], named: dict[str, str], growths: dict[tuple[str, str], Growth]
+) -> str:
     """What was run, and the exponents."""
     said = []
-    for name, look in FIRST.items():
+    for name in FIRST:
         law = growths[name, "right"]
         power = (
             "not all reached"
             if np.isnan(law.exponent)
             else f"$T^{{{law.exponent:.2f}}}$ ({law.least:.2f} to {law.most:.2f})"
         )
-        said.append(f"{look.name}: {power}")
+        said.append(f"{named[name]}: {power}")
     return (
         f"$N={setting['states']}$, $Q={setting['sparsity']}$, drawn $\\mu$, "
         f"$\\eta={style.number(setting['rate'])}$; {setting['replicates']} runs a point, each to "
@@ -124,13 +130,13 @@ def caption(setting: dict[str, Any], growths: dict[tuple[str, str], Growth]) -> 
     )
 
 
-def told_shares(runs: pd.DataFrame) -> str:
+def told_shares(runs: pd.DataFrame, named: dict[str, str]) -> str:
     """How far shares are from the closed form, over all T and batches."""
     said = []
     for name in (*PREDICTED, "softmax_slow"):  # Adam has no closed form
         cells = runs[runs["model"] == name].groupby(["length", "batch"])
         away = (cells["right"].mean() - cells["probability"].mean()).abs().mean()
-        said.append(f"{FIRST[name].name}: {away:.2f}")
+        said.append(f"{named[name]}: {away:.2f}")
     return f"Shares are off the closed form on average by: {'; '.join(said)}."
 
 

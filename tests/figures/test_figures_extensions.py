@@ -98,7 +98,8 @@ def supports(tmp_path_factory):
                     rows.append((*run, right, right and replicate % 2, 0.5, 1.0))
         paths.append(folder / f"{length}.parquet")
         frame = pd.DataFrame(rows, columns=SOFTMAX_SAMPLES.names).astype({"reached": bool})
-        said = {"states": 3, "sparsity": 2, "rate": 0.1, "replicates": 20, "level": 0.1}
+        said = {"states": 3, "sparsity": 2, "rate": 0.1, "factor": 0.02}
+        said |= {"replicates": 20, "level": 0.1}
         tables.write(frame, paths[-1], SOFTMAX_SAMPLES, said)
     return {"runs": paths}
 
@@ -116,7 +117,7 @@ def test_softmax_samples_draws_every_share(supports):
         np.testing.assert_allclose(curves[1].get_ydata(), 0.5)
     (text,) = (" ".join(text.get_text().split()) for text in figure.texts)
     assert "linear: $T^{1.00}$" in text
-    assert "1/100 of it: not all reached" in text
+    assert "0.02 of it: not all reached" in text
     assert "nan" not in text
     assert len(required.containers) == 4
 
