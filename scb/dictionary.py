@@ -179,6 +179,13 @@ TABLES = (
         "`scb.theory.boosting`; section 3",
     ),
     Table(
+        "SOFTMAX_SAMPLES",
+        analysis.SOFTMAX_SAMPLES,
+        "A run of the first stage.",
+        "`softmax_samples/T.parquet`",
+        "`scb.experiments.softmax_samples`; section 5.2",
+    ),
+    Table(
         "EXPONENTS",
         analysis.EXPONENTS,
         "A quantity, and another one that it grows with.",

@@ -18,6 +18,7 @@ FILLED = {*DEFAULTS, *Sampling.model_fields}
 
 FILLED_SECTIONS = {"training", "simulation", "check", "attention", "transfer"} | {
     "stage1_samples",
+    "softmax_samples",
     "regularization",
 }
 """Where it may."""

@@ -93,6 +93,26 @@ STAGE1_ODDS = schema(
 )  # fmt: skip
 """One row per N, eta and B."""
 
+SOFTMAX_SAMPLES = schema(
+    model=Column(
+        pa.string(),
+        "`linear`; `softmax`, at the matched logit rate; `softmax_slow`, at a share of it; "
+        "`softmax_adam`",
+    ),
+    length=LENGTH,
+    batch=BATCH,
+    samples=Column(pa.int64(), "samples of all its steps", "", "samples"),
+    replicate=REPLICATE,
+    right=Column(pa.bool_(), "whether it ended with the right support and a positive alpha_A"),
+    reached=Column(pa.bool_(), "whether, besides, alpha_A was 0.1 or more"),
+    probability=Column(pa.float64(), "probability of `right` by the closed form"),
+    predicted=Column(
+        pa.float64(), "samples for 90% by the closed form, of its model and T", "", "samples"
+    ),
+)
+"""One row per run of `scb.experiments.softmax_samples`; closed forms are those of
+`scb.theory.first_stage`."""
+
 EXPONENTS = schema(
     {
         "estimate": Column(pa.float64(), "the exponent; null where there were too few runs"),

@@ -16,7 +16,6 @@ from scb.data.seeds import derive
 from scb.data.stream import Stream
 from scb.data.task import Task
 from scb.experiments.job import Output, job
-from scb.footprint import STAGE1_BATCH
 from scb.learning.algorithm import train
 from scb.learning.metrics import AttentionStatistics, attention_signal, value_signal
 from scb.learning.models import LinearTransformer
@@ -103,12 +102,7 @@ def runs_of_stage1(settings: Stage1Alone, runs: Output, device: torch.device) ->
         rate: ladder(centre, settings.halvings, settings.doublings)
         for rate, centre in centres.items()
     }
-    largest = max(max(batches) for batches in ladders.values())
-    if (taken := settings.batch_bytes(largest)) > STAGE1_BATCH:
-        raise ValueError(
-            f"stage1_samples.doublings is {settings.doublings}; at T = {settings.length} a batch "
-            f"would have {largest} samples, {taken / 1e9:.3g} GB of at most {STAGE1_BATCH / 1e9:g}"
-        )
+    settings.refuse("stage1_samples", max(max(batches) for batches in ladders.values()))
     frames = []
     for rate, centre in centres.items():
         for batch in ladders[rate]:

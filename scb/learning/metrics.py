@@ -331,7 +331,7 @@ def measure(
     return {name: measured(iterate) for name, measured in METRICS.items()}
 
 
-def support_found(task: Task, columns: Tensor) -> Tensor:
+def support_found(task: Task, columns: Tensor, *, signed: bool = False) -> Tensor:
     """Share of the support of Q that is among the Q largest deviations of its column.
 
     The support is where the weights are positive; Q is the largest number of such positions.
@@ -340,16 +340,20 @@ def support_found(task: Task, columns: Tensor) -> Tensor:
     sign, so it is the same for one step, for a run in progress and for one that learned
     the mirror image. An entry that only ties with the next largest is not found.
 
+    If ``signed``, the largest entries count, as of logits. In a softmax all entries that are next
+    to nothing deviate by ``1 / T``, and so by more than a useful one of less than ``2 / T``.
+
     Parameters
     ----------
     task : Task of R replicates
     columns : Tensor, shape (..., R, N, T)
+    signed : bool
 
     Returns
     -------
     Tensor, shape (..., R), float64
     """
-    deviation = (columns - columns.mean(-1, keepdim=True)).abs()
+    deviation = columns if signed else (columns - columns.mean(-1, keepdim=True)).abs()
     positions = task.positions.mT  # (R, N, Q)
     positions = positions.expand(*columns.shape[:-1], positions.shape[-1])
     if task.sparsity == task.length:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scb.footprint import STAGE1_BATCH, Part, entries, matrices, samples
-from scb.settings.model import Fault, Model, Section, Seeded
+from scb.settings.model import Fault, Model, Section, Seeded, look_up
 from scb.settings.training import Tasks
 from scb.settings.values import Concentration, Count, Growth, Rates, Replicates, Several, States
 
@@ -46,6 +46,21 @@ class Laddered(Seeded):
     def batch_bytes(self, batch: int) -> int:
         """Bytes of a batch of all replicates."""
         return samples(self, 1, batch).size
+
+    def refuse(self, section: str, batch: int) -> None:
+        """Stop if the largest batch of a section's ladder, at this length, takes too much.
+
+        Raises
+        ------
+        ValueError
+            Naming ``doublings`` of the section.
+        """
+        if (taken := self.batch_bytes(batch)) > STAGE1_BATCH:
+            raise ValueError(
+                f"{section}.doublings is {self.doublings}; at T = {look_up(self, 'length')} a "
+                f"batch would have {batch} samples, {taken / 1e9:.3g} GB of at most "
+                f"{STAGE1_BATCH / 1e9:g}"
+            )
 
 
 class Stage1Alone(Laddered):

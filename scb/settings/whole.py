@@ -14,6 +14,7 @@ from scb.settings.multiverse import Multiverse
 from scb.settings.rebased import Rebased
 from scb.settings.regularization import Regularization
 from scb.settings.simulation import Check, Simulation
+from scb.settings.softmax_samples import SoftmaxSamples
 from scb.settings.stage1_samples import Stage1Samples
 from scb.settings.training import Attention, Sampling, Training
 from scb.settings.transfer import Transfer
@@ -54,6 +55,7 @@ class Settings(Model):
     attention: dict[Name, Attention]
     transfer: Transfer
     stage1_samples: Stage1Samples
+    softmax_samples: SoftmaxSamples
     regularization: Regularization
     multiverse: Multiverse
     rebased: Rebased
@@ -80,7 +82,10 @@ class Settings(Model):
         for name, model in SEVERAL.items():
             if isinstance(several := filled.get(name), Mapping):
                 filled[name] = {key: fill(one, model) for key, one in several.items()}
-        for name in ("check", "transfer", "stage1_samples", "regularization", "multiverse"):
+        for name in (
+            *("check", "transfer", "stage1_samples", "softmax_samples"),
+            *("regularization", "multiverse"),
+        ):
             if name in filled:
                 filled[name] = fill(filled[name], cls.model_fields[name].annotation)
         return filled

@@ -11,12 +11,13 @@ from scipy.stats import norm
 from scb.analysis.tables import (
     EXPONENTS,
     PENALTIES,
+    SOFTMAX_SAMPLES,
     STAGE1_BATCHES,
     STAGE1_ODDS,
     STAGE1_PROBABILITIES,
     WINDOWS,
 )
-from scb.figures import regularization, stage1_samples
+from scb.figures import regularization, softmax_samples, stage1_samples
 from scb.store import tables
 
 LENGTHS, RATES = (250, 500, 1000), (0.05, 0.2)
@@ -79,6 +80,46 @@ def test_stage1_samples_draws_every_point(samples):
     slope = next(line for line in required if line.get_color() == "0.45")
     x, y = slope.get_data()
     assert np.log(y[-1] / y[0]) / np.log(x[-1] / x[0]) == pytest.approx(2)
+
+
+@pytest.fixture(scope="module")
+def supports(tmp_path_factory):
+    """Tables of `softmax_samples`: in proportion to T, but one model that never gets there."""
+    folder, paths = tmp_path_factory.mktemp("supports"), []
+    for length in LENGTHS:
+        rows = []
+        for model in softmax_samples.FIRST:
+            needs = length * np.exp(np.linspace(-1, 1, 20)) * (8 if model == "softmax" else 1)
+            for batch in (1, 2, 4, 8, 16):
+                spent = batch * length // 2
+                for replicate, need in enumerate(needs):
+                    right = spent >= need and model != "softmax_slow"
+                    run = model, length, batch, spent, replicate
+                    rows.append((*run, right, right and replicate % 2, 0.5, 1.0))
+        paths.append(folder / f"{length}.parquet")
+        frame = pd.DataFrame(rows, columns=SOFTMAX_SAMPLES.names).astype({"reached": bool})
+        said = {"states": 3, "sparsity": 2, "rate": 0.1, "factor": 0.02}
+        said |= {"replicates": 20, "level": 0.1}
+        tables.write(frame, paths[-1], SOFTMAX_SAMPLES, said)
+    return {"runs": paths}
+
+
+@pytest.mark.filterwarnings("error")
+def test_softmax_samples_draws_every_share(supports):
+    figure = softmax_samples.draw(**supports)
+    figure.draw_without_rendering()
+    first, last, required = figure.axes
+    for ax, length in ((first, LENGTHS[0]), (last, LENGTHS[-1])):
+        curves = [line for line in ax.get_lines() if len(line.get_xdata()) == 5]
+        assert len(curves) == 4 + 2  # closed forms of two
+        assert ax.get_title() == f"$T={length}$"
+        np.testing.assert_allclose(curves[0].get_xdata(), length / 2 * 2.0 ** np.arange(5))
+        np.testing.assert_allclose(curves[1].get_ydata(), 0.5)
+    (text,) = (" ".join(text.get_text().split()) for text in figure.texts)
+    assert "linear: $T^{1.00}$" in text
+    assert "0.02 of it: not all reached" in text
+    assert "nan" not in text
+    assert len(required.containers) == 4
 
 
 def setting(**changed):
@@ -174,9 +215,11 @@ def test_a_figure_of_diverged_runs_says_so(sweeps, diverge, share):
     assert not [text for text in figure.findobj(Text) if re.search(r"\bnan\b", text.get_text())]
 
 
-@pytest.mark.parametrize("module", [stage1_samples, regularization])
-def test_command_writes_both_files_and_names_a_table_at_fault(module, samples, sweeps, tmp_path):
-    paths = samples if module is stage1_samples else sweeps
+@pytest.mark.parametrize("module", [stage1_samples, softmax_samples, regularization])
+def test_command_writes_both_files_and_names_a_table_at_fault(
+    module, samples, supports, sweeps, tmp_path
+):
+    paths = {stage1_samples: samples, softmax_samples: supports, regularization: sweeps}[module]
     options = []
     for name, path in paths.items():
         options += [f"--{name}", *map(str, path if isinstance(path, list) else [path])]

@@ -203,6 +203,8 @@ def test_support_is_found_by_size():
     uniform = torch.full_like(task.attention.mT, 1 / task.length)
     assert (support_found(task, task.attention.mT) == 1).all()
     assert (support_found(task, 2 * uniform - task.attention.mT) == 1).all()  # mirrored
+    assert (support_found(task, 2 * uniform - task.attention.mT, signed=True) == 0).all()
+    assert (support_found(task, task.attention.mT, signed=True) == 1).all()
     assert (support_found(task, uniform) == 0).all()
     columns = uniform.clone()
     first = task.positions.mT[..., :1]

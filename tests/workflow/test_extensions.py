@@ -15,6 +15,7 @@ from scb.store import tables
 from workflow.conditions import sweeps
 
 STAGE1 = {"stage1", "stage1_fit", "draw_stage1_samples"}
+SOFTMAX = {"softmax_samples", "draw_softmax_samples"}
 ODDS = {"stage1_odds", "draw_stage1_samples"}
 REGULARIZATION = {"sweep", "windows", "draw_regularization"}
 UNIVERSES = {"universes", "judge_universes", "best"}
@@ -28,7 +29,7 @@ def test_the_replication_does_not_run_them(smoke):
 
 def test_extensions_are_made(whole):
     results, figures = whole.root / "smoke/results", whole.root / "smoke/figures"
-    for name in ("stage1_samples", "regularization"):
+    for name in ("stage1_samples", "softmax_samples", "regularization"):
         assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
         assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert {path.stem for path in (results / "regularization").glob("*.parquet")} == {
@@ -42,6 +43,9 @@ def test_extensions_are_made(whole):
         *(f"odds_{states}" for states in SETTINGS.stage1_samples.odds.states),
         "probabilities", "batches", "exponents",
     }  # fmt: skip
+    assert {path.stem for path in (results / "softmax_samples").glob("*.parquet")} == {
+        *map(str, SETTINGS.softmax_samples.lengths)
+    }
 
 
 def test_the_multiverse_is_made(universes):
@@ -72,6 +76,7 @@ def test_second_multiverse_does_nothing(universes):
     [
         ("stage1_samples: {rate: 0.25}", STAGE1),
         ("stage1_samples: {odds: {growth: 3}}", ODDS),
+        ("softmax_samples: {factor: 0.02}", SOFTMAX),
         ("regularization: {most: 2.0e-3}", REGULARIZATION),
     ],
 )
@@ -118,7 +123,10 @@ def captions_of(project, html, page, names):
 
 def test_page_has_their_figures_and_captions(whole, tmp_path):
     html, page = page_of(whole, tmp_path / "report.zip", "extensions")
-    captions = captions_of(whole, html, page, ["stage1_samples", "regularization"])
+    captions = captions_of(
+        whole, html, page, ["stage1_samples", "softmax_samples", "regularization"]
+    )
+    assert "at 0.01 of it" in captions["softmax_samples"]
     assert "at η = 0.3 and 0.4" in captions["stage1_samples"]
     assert "the first 2 replicates" in captions["regularization"]
 

@@ -82,7 +82,7 @@ WORDS = {
 }
 SECTIONS = list(CONFIG["training"])
 # Sections in which such numbers decide how many steps are made.
-DRIVEN = ("transfer", "stage1_samples")
+DRIVEN = ("transfer", "stage1_samples", "softmax_samples")
 
 
 @st.composite

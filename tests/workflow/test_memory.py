@@ -142,7 +142,7 @@ def test_batches_of_stage_1_that_take_too_much_end_in_one_line(tmp_path, call):
 
 EXPERIMENT = re.compile(
     r"scb\.experiments\.(tasks|boost|optimizers|attention|simulate|check|pretrain|one_step|finetune"
-    r"|scratch|softmax|stage1|stage1_odds|universes|recall|rebased_columns|language)"
+    r"|scratch|softmax|softmax_samples|stage1|stage1_odds|universes|recall|rebased_columns|language)"
 )
 """Modules of jobs that are as large as their settings."""
 TRANSFER = ("pretrain", "one_step", "finetune", "scratch")
@@ -158,6 +158,7 @@ GROWING = [
     *(f"simulation.{name}.particles" for name in SMOKED["simulation"]),
     *(f"attention.{name}.length" for name in SMOKED["attention"]),
     *("check.length", "transfer.pretrain.length"),
+    "softmax_samples.lengths.1",
     *("stage1_samples.uniform.longest", "rebased.recall.stress.features", "language.context"),
 ]
 """A size of each section."""
@@ -170,7 +171,7 @@ def put(config, key, value):
     *path, last = key.split(".")
     for part in path:
         config = config[part]
-    config[last] = value
+    config[int(last) if isinstance(config, list) else last] = value
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,7 @@ def needed(settings, job):
         **settings.attention,
         "check": settings.check,
         **dict.fromkeys(("stage1", "stage1_odds"), settings.stage1_samples),
+        "softmax_samples": settings.softmax_samples,
         **dict.fromkeys(TRANSFER, settings.transfer),
         **dict.fromkeys(LANGUAGE, settings.language),
     }

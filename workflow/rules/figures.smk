@@ -27,6 +27,15 @@ FIGURES = {
         },
         target="extensions",
     ),
+    "softmax_samples": Figure(
+        "Samples of softmax",
+        {
+            "runs": expand(
+                rules.softmax_samples.output.runs, length=SETTINGS.softmax_samples.lengths
+            )
+        },
+        target="extensions",
+    ),
     "regularization": Figure(
         "Regularization", tables_of(rules.windows.output), target="extensions"
     ),

@@ -2,6 +2,7 @@
 
 from scb.settings.model import Seeded
 from scb.settings.regularization import Windows
+from scb.settings.softmax_samples import SoftmaxAlone
 from scb.settings.stage1_samples import Stage1Alone, Stage1Odds
 
 STAGE1 = SETTINGS.stage1_samples
@@ -65,6 +66,24 @@ use rule experiment as stage1_fit with:
         job="stage1_samples/fit",
     params:
         settings=Seeded.of(STAGE1).as_json(),
+
+
+use rule training as softmax_samples with:
+    """The first stage of linear and softmax attention, at many batch sizes, for one T."""
+    input:
+        modules=code("scb.experiments.softmax_samples", "softmax_samples"),
+    output:
+        runs="<results>/<job>.parquet",
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="softmax_samples/{length}",
+    priority: 1
+    resources:
+        **on_device(SETTINGS.softmax_samples.memory),
+    params:
+        settings=lambda wildcards: SoftmaxAlone.of(
+            SETTINGS.softmax_samples, length=int(wildcards.length)
+        ).as_json(),
 
 
 use rule optimizers as sweep with:
