@@ -89,7 +89,8 @@ def _clashes(writers: Mapping[str, str], settings: Settings) -> Iterator[str]:
         for count in range(1, len(parts) + 1):
             place = "/".join((outer, *parts[:count]))
             for file, rule in writers.items():
-                if re.match(regex_from_filepattern(file), place):
+                fixed, *_ = file.split("{")  # few begin so: an expression takes long to compile
+                if place.startswith(fixed) and re.match(regex_from_filepattern(file), place):
                     said = f"it must be a folder, and rule {rule} writes the file {place}"
                     yield f"{key} is {show(wanted)}; {said}"
 
@@ -104,9 +105,10 @@ def _misplaced(files: Iterable[str], settings: Settings) -> Iterator[str]:
         (files, False, "must be a file, and is a folder"),
     ):
         for pattern in patterns:
-            is_meant = re.compile(regex_from_filepattern(pattern)).match
-            for place in filter(is_meant, glob(re.sub(r"\{[^}]*\}", "*", pattern))):
-                if os.path.isdir(place) != to_be_folder:
+            for place in glob(re.sub(r"\{[^}]*\}", "*", pattern)):
+                if os.path.isdir(place) != to_be_folder and re.match(
+                    regex_from_filepattern(pattern), place
+                ):
                     inside = Path(place).is_relative_to(settings.figures)
                     key = "figures" if inside else "results"
                     yield f"{key} is {show(getattr(settings, key))}; {place} {said}"

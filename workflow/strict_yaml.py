@@ -30,7 +30,29 @@ class YamlError(ValueError):
     """One line naming file, line and fault."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # not libyaml's, which takes texts that Snakemake does not
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self._path = path
+        self._open: list[str | None] = []
+        """Anchors of the collections that the next node is in."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse deep nesting and what holds itself."""
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) and event.anchor in self._open:
+            line = event.start_mark.line + 1
+            raise YamlError(f"{self._path}:{line}: *{event.anchor} stands within itself")
+        if not isinstance(event, yaml.CollectionStartEvent):
+            return super().compose_node(parent, index)
+        if len(self._open) == DEEPEST:
+            line = event.start_mark.line + 1
+            raise YamlError(f"{self._path}:{line}: it is nested deeper than {DEEPEST} levels")
+        self._open.append(event.anchor)
+        node = super().compose_node(parent, index)
+        self._open.pop()
+        return node
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[str, yaml.Node] = {}
         for key, _ in node.value:  # before keys are merged: those may be set again
@@ -65,9 +87,7 @@ def load(path: Path) -> dict[str, Any]:
         If there is none, or something in it is doubtful.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        _require_shallow(text, path)
-        content = _Loader(text).get_single_data()
+        content = _Loader(path.read_text(encoding="utf-8"), path).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise YamlError(f"{path} cannot be read: {_short(str(error))}") from None
     except RecursionError:
@@ -80,21 +100,3 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise YamlError(f"{path} must hold settings as `key: value`")
     return content
-
-
-def _require_shallow(text: str, path: Path) -> None:
-    """Refuse deep nesting and what holds itself, from the events, which nothing is built of."""
-    depth, open_anchors = 0, []
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            open_anchors.append(event.anchor)
-            if depth > DEEPEST:
-                line = event.start_mark.line + 1
-                raise YamlError(f"{path}:{line}: it is nested deeper than {DEEPEST} levels")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-            open_anchors.pop()
-        elif isinstance(event, yaml.AliasEvent) and event.anchor in open_anchors:
-            line = event.start_mark.line + 1
-            raise YamlError(f"{path}:{line}: *{event.anchor} stands within itself")

@@ -419,7 +419,7 @@ def save(figure: Figure, output: Path, subject: str | None = None) -> None:
     the PDF.
     """
     figure.draw_without_rendering()  # lay out once, for both files
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # "none" leaves an engine, for which a file is drawn twice
     _round_layout(figure)
     with replacing(output) as pdf, replacing(output.with_suffix(".png")) as png:
         figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Subject": subject})

@@ -25,7 +25,9 @@ class Fault(NamedTuple):
 class Model(BaseModel):
     """Settings that cannot be changed, and know no other keys than their own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
+    )
 
     @classmethod
     def of(cls, *sources: BaseModel, **own: Any) -> Self:

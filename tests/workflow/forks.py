@@ -19,7 +19,12 @@ SNAKEMAKE = (
     *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter", "smart_open"),
     *("pydantic", "yte"),
 )
-JOB = ("numba", "pandas", "pyarrow.parquet", "pydantic", "scipy.stats", "seaborn", "torch", "tqdm")
+JOB = (
+    *("fontTools.subset", "matplotlib.backends.backend_pdf", "numba", "pandas"),
+    *("pyarrow.pandas_compat", "pyarrow.parquet", "pydantic.functional_validators"),
+    *("pydantic.main", "pydantic.types", "scipy.stats", "seaborn", "sympy", "torch", "tqdm"),
+    "typst",
+)
 """Libraries. Nothing of the project: there are many copies of it, and tests change them."""
 
 CLIENT = """\
@@ -155,11 +160,20 @@ def _start(asked: Any, files: Sequence[int]) -> None:
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
+def _warm_up() -> None:
+    """Do once what libraries do at their first use, and not when they are imported."""
+    if numba := sys.modules.get("numba"):
+        numba.njit(lambda: None)()  # of all that it knows to compile
+    if cli := sys.modules.get("snakemake.cli"):
+        cli.get_argument_parser()  # of all plugins that are installed
+
+
 def _main() -> None:
     address, root, *imports = sys.argv[1:]
     sys.path[0] = root
     for name in imports:
         __import__(name)
+    _warm_up()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import JOB
 from project import ROOT
 
 from workflow.imports import CHECKED, module_files
@@ -18,8 +19,11 @@ MODULES = sorted(
 
 # Loads what others wrote once, then each module in a process that has imported no other.
 IMPORT_EACH = """
-import importlib, os, sys, pandas, pyarrow, seaborn, torch
-for module in sys.argv[1:]:
+import importlib, os, sys
+libraries, *modules = sys.argv[1:]
+for library in libraries.split():
+    importlib.import_module(library)
+for module in modules:
     if os.fork() == 0:
         importlib.import_module(module)
         files = [m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "scb"]
@@ -38,7 +42,7 @@ def is_checked(path):
 @pytest.fixture(scope="module")
 def loaded():
     """What each module really imports."""
-    command = [sys.executable, "-c", IMPORT_EACH, *MODULES]
+    command = [sys.executable, "-c", IMPORT_EACH, " ".join(JOB), *MODULES]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = {line.split()[0]: set(line.split()[1:]) for line in run.stdout.splitlines()}
     assert lines.keys() == set(MODULES), run.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import FIGURES, SETTINGS, SMOKE, planned_jobs, requests
+from project import FIGURES, GATHERING, SETTINGS, SMOKE, planned_jobs, requests
 
 from workflow.settings import judged_sections
 
@@ -150,8 +150,8 @@ def test_second_run_does_nothing(done):
 def test_what_is_no_setting_reruns_nothing(done):
     for path in (done.root / "scb").rglob("*.py"):
         path.touch()
-    assert done.plan("--config", "device=cpu") == set()
-    assert done.plan("--set-threads", "boost=2", "optimizers=2") == set()
+    threads = ("--set-threads", "boost=2", "optimizers=2")
+    assert done.plan(*threads, "--config", "device=cpu") == set()
 
 
 def test_order_of_keys_reruns_nothing(done):
@@ -166,13 +166,18 @@ def test_order_of_keys_reruns_nothing(done):
     assert done.plan() == set()
 
 
-@pytest.mark.parametrize("module", sorted({figure.removesuffix("_best") for figure in ALL}))
-def test_plot_code_redraws_one_figure(done, module):
-    with (done.root / f"scb/figures/{module}.py").open("a") as code:
-        code.write("# Changed.\n")
-    # At its best too, if it is drawn so.
-    drawn = {f"draw_{figure}" for figure in (module, f"{module}_best")} & DRAWN
-    assert done.plan() == drawn | ARTICLE
+def test_plot_code_redraws_its_figure_alone(done):
+    module_of = {figure: f"scb/figures/{figure.removesuffix('_best')}.py" for figure in ALL}
+    for module in {*module_of.values()}:
+        with (done.root / module).open("a") as code:
+            code.write("# Changed.\n")
+    run = done.snakemake("--dry-run")
+    assert run.returncode == 0, run.stdout
+    # A job's reason names all inputs that were changed.
+    jobs = re.findall(r"^rule (\w+):\n(?:    .*\n)*?    reason: (.*)$", run.stdout, re.MULTILINE)
+    changed = {rule: re.findall(r"scb/[\w/]+\.py", reason) for rule, reason in jobs}
+    redrawn = {f"draw_{figure}": [module] for figure, module in module_of.items()}
+    assert changed == redrawn | {rule: [] for rule in ARTICLE}
 
 
 def test_kernel_code_retrains(done):
@@ -256,33 +261,48 @@ def test_a_figure_is_drawn_once_more_at_its_best(fresh):
     best["fig6_simulation"] = {"sections": ["simulation_500"]}
     draw = {f"{figure}_best": drawn for figure, drawn in best.items()}
     (fresh.root / "best.yaml").write_text(yaml.safe_dump({"draw": draw}))
+    paths = [f"smoke/figures/{figure}.pdf" for figure in draw]
+    run = fresh.snakemake(*paths, "--dry-run", "-p", settings=(SMOKE, "best.yaml"))
+    jobs = {job.rule: job for job in planned_jobs(run.stdout)}
     for figure, drawn in best.items():
-        path = f"smoke/figures/{figure}_best.pdf"
-        run = fresh.snakemake("--dry-run", "-p", path, settings=(SMOKE, "best.yaml"))
-        jobs = planned_jobs(run.stdout)
-        (last,) = [job for job in jobs if job.rule == f"draw_{figure}_best"]
+        last = jobs[f"draw_{figure}_best"]
         assert last.module == f"scb.figures.{figure}"  # the same, told other sections
         sections = {Path(name).parent.name for name in last.inputs if name.endswith(".parquet")}
         assert sections - {"check"} == set(drawn.get("sections", [drawn.get("section")]))
 
 
+@pytest.fixture(scope="module")
+def full(smoke):
+    """Every job of `all` of the full replication, of which nothing is made."""
+    run = smoke.snakemake("--dry-run", "--printshellcmds", settings=())
+    assert run.returncode == 0, run.stdout
+    return planned_jobs(run.stdout)
+
+
+def behind(jobs, target):
+    """What makes a file, and the inputs of that, named as `plan` does."""
+    makers = {path: job for job in jobs for path in job.outputs}
+    found, waiting = set(), [target]
+    while waiting:
+        if (job := makers.get(waiting.pop())) is not None:
+            section = job.wildcards.get("section")
+            found.add(f"{job.rule} of {section}" if section else job.rule)
+            waiting += job.inputs
+    return found
+
+
 @pytest.mark.parametrize("figure", sorted(NEEDS))
-def test_one_figure_needs_its_experiments_alone(smoke, figure):
-    # The full replication's, of which nothing is made there.
-    planned = smoke.plan(f"figures/{figure}.pdf", settings=())
-    assert planned == NEEDS[figure] | {f"draw_{figure}"}
+def test_one_figure_needs_its_experiments_alone(full, figure):
+    assert behind(full, f"figures/{figure}.pdf") == NEEDS[figure] | {f"draw_{figure}"}
 
 
 def test_gpus_are_asked_for_in_one_place(fresh, planned):
-    without = requests(fresh.snakemake("--dry-run").stdout)
-    assert {request["gpu"] for request in without.values()} == {0}
-    run = fresh.snakemake("--dry-run", "--profile", "profiles/gpu")
+    assert {job.resources.get("gpu", "0") for job in planned} == {"0"}
+    run = fresh.snakemake(*GATHERING, "--dry-run", "--profile", "profiles/gpu")
     asked = requests(run.stdout)
-    assert asked.keys() == without.keys()
+    assert asked.keys() == {(job.rule, "_".join(job.wildcards.values())) for job in planned}
     trains = {job.rule for job in planned if "--device" in job.command}
-    assert {rule for (rule, _), request in asked.items() if request["gpu"]} == trains & {
-        rule for rule, _ in asked
-    }
+    assert {rule for (rule, _), request in asked.items() if request["gpu"]} == trains
     assert trains > {"boost", "optimizers", "attention"}
     # The profile's limit, without which two would share the one GPU.
     target = "smoke/results/attention/tasks.parquet"
@@ -300,8 +320,9 @@ def test_failing_job_shows_its_log(done):
     assert "no ink" in run.stdout
 
 
-def test_claims_need_every_experiment_and_no_figure(smoke):
-    assert smoke.plan("results/claims.md", settings=()) == BEHIND_CLAIMS | CLAIMS
+def test_claims_need_every_experiment_and_no_figure(smoke, full):
+    planned = smoke.plan("results/claims.md", settings=())
+    assert planned == behind(full, "results/claims.md") == BEHIND_CLAIMS | CLAIMS
 
 
 def test_claims_are_written_as_text(smoke):

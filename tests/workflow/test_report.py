@@ -111,6 +111,14 @@ def figures(smoke):
     return sorted((smoke.root / "smoke/figures").glob("*.png"))
 
 
+@pytest.fixture(scope="module")
+def summary(smoke):
+    """What Snakemake says of each file, a line each."""
+    run = smoke.snakemake("--detailed-summary")
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
 def test_every_figure_is_on_the_page_itself(report, figures):
     assert len(figures) >= 6
     for path in figures:
@@ -119,8 +127,7 @@ def test_every_figure_is_on_the_page_itself(report, figures):
         assert base64.b64decode(data) == path.read_bytes()
 
 
-def test_every_figure_has_its_caption_setting_and_tables(report, smoke, figures):
-    summary = smoke.snakemake("--detailed-summary").stdout
+def test_every_figure_has_its_caption_setting_and_tables(report, summary, figures):
     for path in figures:
         part = report.section(f"smoke/figures/{path.name}")
         caption = part.split("<figcaption>")[1].split("</figcaption>")[0]
@@ -217,9 +224,8 @@ def test_symbols_in_captions_are_formulas(path):
     assert not re.search(r"[`$\\\\]|\d[eE]-\d", page.text)  # 1e-05 is no number of a text
 
 
-def test_tables_in_the_archive_are_those_of_the_run(report, smoke, figures):
+def test_tables_in_the_archive_are_those_of_the_run(report, smoke, summary, figures):
     # All that figures and claims are made from, and the claims.
-    summary = smoke.snakemake("--detailed-summary").stdout
     marked = ["smoke/results/claims.md", *(f"smoke/figures/{path.name}" for path in figures)]
     judged = json.loads((smoke.root / "smoke/results/claims.provenance.json").read_text())
     used = {name for name in judged["outputs"] if name.endswith(".parquet")}
