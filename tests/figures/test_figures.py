@@ -887,12 +887,6 @@ def test_runs_are_known_by_what_differs(results) -> None:
     assert "4 of 6 at $N=3$, $T=5000$, $B=64$, 4" in style.counts([run, longer, longer], [])
 
 
-def test_figures_do_not_import_torch() -> None:
-    modules = [f"scb.figures.{name}" for name in FIGURES]
-    code = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 # --- Files and faults -----------------------------------------------------------------
 
 
