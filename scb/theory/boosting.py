@@ -132,7 +132,7 @@ class Boosting:
             task.transition_energy,  # K_P
             task.attention_energy,  # K_Q
             truth.scatter,
-            trivial,
+            trivial,  # |mu|^2
             (mu * tilt.square()).sum(-1),  # b^T D b
             (mu * tilted.square()).sum(-1) - (mu * tilted).sum(-1).square(),  # g^T Z g
             noise_scatter(task),
@@ -141,7 +141,7 @@ class Boosting:
         # A step is many operations on R numbers: torch takes longer to begin one than NumPy to
         # end it.
         arrays = (constant.numpy() for constant in constants)
-        rate, energy, pattern, aligned, trivial, bias, fixed, noisy, weight = arrays
+        rate, energy, pattern, aligned, uniform, bias, fixed, noisy, weight = arrays
         value_rate, attention_rate = rate / pattern, rate / energy
 
         # Means of the signals, their variances and covariance, squared errors.
@@ -160,7 +160,7 @@ class Boosting:
                 size = energy * value_second + value_error  # |U|^2
                 both = value * attention + joint
                 product = energy * (value / length + pattern * both)  # <Q, A> <V, P> centred
-                residual = 1 - trivial + square * size - 2 * product  # E|r|^2
+                residual = 1 - uniform + square * size - 2 * product  # E|r|^2
                 scatter = value_second * aligned + value_error * noisy
                 along_value = aligned * square + fixed  # Var <h_V, P>
                 along_attention = weight * scatter  # Var <h_A, Q>
