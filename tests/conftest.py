@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,34 @@ def diverge():
         return frame.assign(diverged=gone, **frame[measured].mul(growth, axis=0))
 
     return diverge
+
+
+@pytest.fixture(scope="session")
+def without_rendering():
+    """Where figures are drawn and their files written, but nothing is laid out or rendered.
+
+    That is most of the work of a figure, for tests that look at neither pixels nor pages.
+    """
+    from matplotlib.figure import Figure
+
+    def write(figure: Figure, path: Path, *, format: str, **_: object) -> None:
+        Path(path).write_bytes({"pdf": b"%PDF-", "png": b"\x89PNG"}[format])
+
+    @contextmanager
+    def place():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Figure, "draw_without_rendering", lambda figure: None)
+            patch.setattr(Figure, "savefig", write)
+            yield
+
+    return place
+
+
+@pytest.fixture
+def unrendered(without_rendering):
+    """A test `without_rendering`."""
+    with without_rendering():
+        yield
 
 
 @pytest.fixture

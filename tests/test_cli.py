@@ -80,6 +80,7 @@ def test_numbers_are_those_of_the_pipeline(folder, tmp_path, call):
     assert store.setting(folder / "curves.parquet") == setting
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_rates_come_from_the_closed_forms(tmp_path, capsys):
     assert train(tmp_path, f"{SMALL} --boost-steps 12 --optimizer proximal") == 0
     setting = store.setting(tmp_path / "curves.parquet")
@@ -172,6 +173,7 @@ LATE = [
 ]
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize("place", LATE)
 @pytest.mark.parametrize(
     ("fault", "status", "line"),
@@ -239,6 +241,7 @@ def test_commands_are_listed_without_torch():
     assert run.stdout.endswith("False\n")
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_bar_shows_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert train(tmp_path, f"{SMALL} {RATES}") == 0
@@ -265,6 +268,7 @@ def write_matrices(folder, transition, attention, kind=".npy"):
 FEW = "--batch 8 --steps 10 --boost-steps 5 --replicates 2 --log-interval 5"
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize("kind", [".csv", ".npy"])
 def test_own_matrices_are_trained(tmp_path, kind):
     options = write_matrices(tmp_path, P, Q, kind)
@@ -281,6 +285,7 @@ def test_own_matrices_are_trained(tmp_path, kind):
     assert record["settings"]["length"] == 4
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_tasks_of_a_run_are_trained_again(folder, tmp_path):
     options = SMALL.replace("--states 3 --length 40", f"--tasks {folder / 'tasks.parquet'}")
     assert train(tmp_path, f"{options} {RATES}") == 0

@@ -13,12 +13,13 @@ RATES = "--boost-steps 10 --boost-rate 0.05 --rate 0.02"
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory, without_rendering):
     """Two runs of `train` that differ in lambda alone."""
     root = tmp_path_factory.mktemp("compare")
     for name, penalty in (("a", "1e-3"), ("b", "1e-2")):
         options = f"train {SMALL} {RATES} --penalty {penalty} --output {root / name}"
-        assert cli.main(options.split()) == 0
+        with without_rendering():
+            assert cli.main(options.split()) == 0
     return root / "a", root / "b"
 
 
@@ -26,7 +27,9 @@ def compare(*words):
     return cli.main(["compare", *map(str, words)])
 
 
-def test_a_changed_setting_is_told_and_its_curves_are_drawn(folders, tmp_path, capsys):
+def test_a_changed_setting_is_told_and_its_curves_are_drawn(
+    folders, tmp_path, capsys, without_rendering
+):
     output = tmp_path / "both.pdf"
     assert compare(*folders, "--output", output) == 0
     told = capsys.readouterr().out.splitlines()
@@ -40,7 +43,8 @@ def test_a_changed_setting_is_told_and_its_curves_are_drawn(folders, tmp_path, c
         f"  curves: drawn in {output}",
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both.pdf", "both.png"]
-    assert compare(*folders, "--output", output) == 0  # over its own
+    with without_rendering():
+        assert compare(*folders, "--output", output) == 0  # over its own
 
 
 def test_a_folder_differs_in_nothing_from_itself(folders, tmp_path, capsys, monkeypatch):
@@ -57,6 +61,7 @@ def test_published_verdicts_need_no_curves(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines()[-1] == "curves that differ: 0 of 0 sections"
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("words", "fault"),
     [

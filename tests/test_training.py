@@ -24,8 +24,9 @@ TASK = scb.Task.from_matrices(P, Q)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return scb.train(TASK, **FEW, output=tmp_path_factory.mktemp("run") / "mine")
+def run(tmp_path_factory, without_rendering):
+    with without_rendering():
+        return scb.train(TASK, **FEW, output=tmp_path_factory.mktemp("run") / "mine")
 
 
 def same(one, other):
@@ -119,6 +120,7 @@ def test_matrices_are_no_task():
         scb.train(P)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_run_is_not_replaced_unasked(run, tmp_path):
     with pytest.raises(FileExistsError, match="holds a run already"):
         scb.train(TASK, **FEW, output=run.folder)
@@ -202,6 +204,7 @@ def test_tables_that_do_not_belong_together_are_refused(section, call):
         scb.load_run(section)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_tasks_of_another_run_are_refused(run, tmp_path):
     train(TASK, **FEW, output=tmp_path)
     scb.Task.sample(3, 5, 2, 0).save(tmp_path / "tasks.parquet")

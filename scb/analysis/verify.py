@@ -6,15 +6,20 @@ versions. Elsewhere their last digits are the processor's: `TOLERANCE` says whic
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+Column = NDArray[Any]
+Columns = dict[str, Column]
+Row = tuple[tuple[str, ...], int]
+"""A row by its keys as words, and its place among those that are alike in them."""
 
 UNIT, STEPS, BATCH, RATE = 2.0**-24, 2000, 256, 0.01
 """Unit roundoff of float32; S, B and eta of the setting whose rounding errors may grow most."""
@@ -144,25 +149,32 @@ def compare(result: pa.Table, published: pa.Table) -> Found:
     if faults:
         return Found(False, False, _line(faults))
     floats = [field.name for field in published.schema if _is_float(field.type)]
-    theirs = published.to_pandas()
+    names = published.column_names
+    mine, theirs = ({name: _column(table[name]) for name in names} for table in (result, published))
     keys = _keys(theirs, floats)
-    mine, theirs = (_indexed(frame, keys, floats) for frame in (result.to_pandas(), theirs))
-    faults += _other_rows(mine.index, theirs.index)
-    common = theirs.index[theirs.index.isin(mine.index)]
-    mine, theirs = mine.loc[common], theirs.loc[common]
-    for name in theirs.columns.difference(floats, sort=False):
-        faults += _other_words(mine[name], theirs[name])
+    at_mine, at_theirs = (_places(columns, keys, floats) for columns in (mine, theirs))
+    faults += _other_rows(keys, at_mine, at_theirs)
+    rows = [row for row in at_theirs if row in at_mine]
+    both = [np.array([at[row] for row in rows], np.intp) for at in (at_mine, at_theirs)]
+    numbers: list[Fault] = []
     largest, where = 0.0, ""
-    for name in theirs.columns.intersection(floats, sort=False):
-        differences = _differences(mine[name], theirs[name])
-        faults += _other_numbers(mine[name], theirs[name], differences)
+    for name in (name for name in names if name not in keys):
+        one, other = (
+            column[at] for column, at in zip((mine[name], theirs[name]), both, strict=True)
+        )
+        if name not in floats:
+            faults += _other_words(name, one, other, keys, rows)
+            continue
+        differences = _differences(one, other)
+        numbers += _other_numbers(name, one, other, differences, keys, rows)
         most = float(differences.max(initial=0.0))
         if most > largest:
             largest, where = most, f" (column {name})"
+    faults += numbers
     if faults:
         return Found(False, False, _line(faults))
     said = f"largest relative difference {largest:.1g}{where}"
-    return Found(True, largest == 0, f"{_rows(len(theirs))}  words equal  {said}")
+    return Found(True, largest == 0, f"{_rows(len(rows))}  words equal  {said}")
 
 
 def _line(faults: list[Fault]) -> str:
@@ -187,60 +199,88 @@ def _other_columns(result: pa.Schema, published: pa.Schema) -> Iterator[Fault]:
             yield Fault(f"column {name}", "is not published")
 
 
-def _keys(frame: pd.DataFrame, floats: list[str]) -> list[str]:
+def _column(column: pa.ChunkedArray) -> Column:
+    """Numbers, or objects: words, what may be missing, and lists as arrays."""
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_list(kind):
+        return column.to_numpy()
+    if pa.types.is_integer(kind) and not column.null_count:
+        return column.to_numpy()
+    return np.array(column.to_pylist(), object)
+
+
+def _words(column: Column) -> list[str]:
+    return [*map(str, column.tolist())]
+
+
+def _keys(columns: Columns, floats: list[str]) -> list[str]:
     """Columns that tell rows apart: of the first that do, those that must, floats least of all.
 
     Where none do, all but floats; rows that are alike in these are matched by their floats' order.
     """
-    scalars = [name for name in frame if not _has_lists(frame[name])]
-    for count in range(1, len(scalars) + 1):
-        keys = scalars[:count]
-        if not frame.duplicated(keys).any():
+    words: dict[str, list[str]] = {}
+    alike = [0] * len(next(iter(columns.values()), ()))  # rows of one number so far
+    for name, column in columns.items():
+        if _has_lists(column):
+            continue
+        words[name] = _words(column)
+        known: dict[tuple[int, str], int] = {}
+        alike = [known.setdefault(row, len(known)) for row in zip(alike, words[name], strict=True)]
+        if len(known) == len(alike):
+            keys = [*words]
             for name in sorted(reversed(keys), key=lambda name: name not in floats):
                 rest = [other for other in keys if other != name]
-                if rest and not frame.duplicated(rest).any():
+                told = {*zip(*(words[other] for other in rest), strict=True)}
+                if rest and len(told) == len(alike):
                     keys = rest
             return keys
-    return [name for name in scalars if name not in floats]
+    return [name for name in words if name not in floats]
 
 
-def _has_lists(column: pd.Series) -> bool:
-    return any(isinstance(value, np.ndarray) for value in column)
+def _has_lists(column: Column) -> bool:
+    return column.dtype == object and any(isinstance(value, np.ndarray) for value in column)
 
 
-def _indexed(frame: pd.DataFrame, keys: list[str], floats: list[str]) -> pd.DataFrame:
-    """The frame by its keys as words, so that a missing one is a key too, and by a count of rows
-    that are alike in them.
+def _places(columns: Columns, keys: list[str], floats: list[str]) -> dict[Row, int]:
+    """The place of each row by its keys as words, so that a missing one is a key too, and by a
+    count of rows that are alike in them, in the order of their floats.
     """
-    scalars = [name for name in floats if not _has_lists(frame[name])]
-    ordered = frame.sort_values(scalars, kind="stable") if scalars else frame
-    index = pd.DataFrame({key: [*map(str, ordered[key].tolist())] for key in keys})
-    index["row"] = index.groupby(keys).cumcount() if keys else range(len(ordered))
-    return ordered.drop(columns=keys).set_axis(pd.MultiIndex.from_frame(index))
+    count = len(next(iter(columns.values()), ()))
+    scalars = [columns[name] for name in floats if not _has_lists(columns[name])]
+    order = np.lexsort(scalars[::-1]) if scalars else np.arange(count)
+    words = [_words(columns[key][order]) for key in keys]
+    found: dict[Row, int] = {}
+    alike: Counter[tuple[str, ...]] = Counter()
+    for place, row in zip(order.tolist(), zip(*words, strict=True) if words else [()] * count,
+                          strict=True):  # fmt: skip
+        found[row, alike[row]] = place
+        alike[row] += 1
+    return found
 
 
-def _other_rows(mine: pd.MultiIndex, theirs: pd.MultiIndex) -> Iterator[Fault]:
+def _other_rows(keys: list[str], mine: dict[Row, int], theirs: dict[Row, int]) -> Iterator[Fault]:
     for said, one, other in (("missing", theirs, mine), ("not published", mine, theirs)):
-        rows = one[~one.isin(other)]
-        if len(rows):
-            yield Fault(f"{len(rows)} of {_rows(len(one))} {said}", f"({_name(rows, 0)})")
+        rows = [row for row in one if row not in other]
+        if rows:
+            yield Fault(f"{len(rows)} of {_rows(len(one))} {said}", f"({_name(keys, rows[0])})")
 
 
-def _other_words(mine: pd.Series, theirs: pd.Series) -> Iterator[Fault]:
-    pairs = [(str(one), str(other)) for one, other in zip(mine, theirs, strict=True)]
+def _other_words(
+    name: str, mine: Column, theirs: Column, keys: list[str], rows: list[Row]
+) -> Iterator[Fault]:
+    pairs = [*zip(_words(mine), _words(theirs), strict=True)]
     places = [place for place, (one, other) in enumerate(pairs) if one != other]
     if places:
         one, other = pairs[places[0]]
         said = f"{_rows(len(places))}: {_short(one)}, published {_short(other)}"
-        row = _name(theirs.index, places[0])
-        yield Fault(f"column {theirs.name}", f"in {said} ({row})")
+        yield Fault(f"column {name}", f"in {said} ({_name(keys, rows[places[0]])})")
 
 
-def _differences(mine: pd.Series, theirs: pd.Series) -> NDArray[np.float64]:
+def _differences(mine: Column, theirs: Column) -> NDArray[np.float64]:
     """Relative difference of each row, the largest of a list; infinite if lengths differ."""
     scale = _scale(theirs)
     if not _has_lists(mine) and not _has_lists(theirs):
-        return _relative(mine.to_numpy(np.float64), theirs.to_numpy(np.float64), scale)
+        return _relative(mine.astype(np.float64), theirs.astype(np.float64), scale)
     found = []
     for pair in zip(mine, theirs, strict=True):
         one, other = (np.atleast_1d(numbers) for numbers in pair)
@@ -249,9 +289,9 @@ def _differences(mine: pd.Series, theirs: pd.Series) -> NDArray[np.float64]:
     return np.array(found)
 
 
-def _scale(column: pd.Series) -> float:
+def _scale(column: Column) -> float:
     """The largest number of a column, or 1 if that is less: what a rounding error is a part of."""
-    values = np.concatenate([*column, []]) if _has_lists(column) else column.to_numpy()
+    values = np.concatenate([*column, []]) if _has_lists(column) else column
     numbers = np.abs(values.astype(np.float64))
     return float(np.clip(numbers[np.isfinite(numbers)].max(initial=0.0), NOTHING, 1.0))
 
@@ -266,21 +306,26 @@ def _relative(a: NDArray[np.float64], b: NDArray[np.float64], scale: float) -> N
 
 
 def _other_numbers(
-    mine: pd.Series, theirs: pd.Series, differences: NDArray[np.float64]
+    name: str,
+    mine: Column,
+    theirs: Column,
+    differences: NDArray[np.float64],
+    keys: list[str],
+    rows: list[Row],
 ) -> Iterator[Fault]:
     (places,) = np.nonzero(differences > TOLERANCE)
     if len(places):
         place = int(differences.argmax())
-        one, other = mine.iloc[place], theirs.iloc[place]
+        one, other = mine[place], theirs[place]
         numbers = f", {one:g}, published {other:g}" if np.ndim(other) == 0 else ""
         said = f"by up to {differences[place]:.1g} in {_rows(len(places))}{numbers}"
-        yield Fault(f"column {theirs.name}", f"{said} ({_name(theirs.index, place)})")
+        yield Fault(f"column {name}", f"{said} ({_name(keys, rows[place])})")
 
 
-def _name(index: pd.MultiIndex, place: int) -> str:
+def _name(keys: list[str], row: Row) -> str:
     """A row by its keys: ``id C1, statistic share``."""
-    *keys, (_, count) = zip(index.names, index[place], strict=True)
-    said = [f"{name} {_short(value)}" for name, value in keys]
+    words, count = row
+    said = [f"{name} {_short(word)}" for name, word in zip(keys, words, strict=True)]
     return ", ".join([*said, f"row {count}"] if count or not said else said)
 
 

@@ -14,6 +14,9 @@ from torch import Tensor
 from scb.kernels.compiled import compiled
 from scb.kernels.draws import BLOCKS, fill
 
+VECTORS = 64
+"""Numbers of single precision in a few vectors of any processor; divides half of a chunk."""
+
 FAST = {"reassoc", "nsz", "contract"}
 """Lets sums be vectors; what is not finite stays so."""
 
@@ -32,14 +35,20 @@ def _normals(draws, key, step, part):
     exponent, normals = np.empty(pairs, np.float32), np.empty(2 * pairs, np.float32)
     f32, u32, i32 = np.float32, np.uint32, np.int32
     for first in range(0, len(draws), 2 * pairs):
-        fill(first // 4, np.uint64(part), np.uint64(step), key, words)
-        for i in range(pairs):
+        some = draws[first : first + 2 * pairs]
+        # As many as are asked for, in whole vectors: a number is the same however many there are.
+        used = min(pairs, (len(some) + VECTORS - 1) // VECTORS * VECTORS)
+        for half in range(2):
+            start = half * pairs
+            block = (first + start) // 4
+            fill(block, np.uint64(part), np.uint64(step), key, words[start : start + used])
+        for i in range(used):
             uniform[i] = (f32(words[i]) + f32(0.5)) * f32(2.0**-32)
-        for i in range(pairs):  # u = 2^exponent mantissa, the mantissa around 1
+        for i in range(used):  # u = 2^exponent mantissa, the mantissa around 1
             bits = i32(uniform_bits[i] - i32(0x3F3504F3))
             exponent[i] = f32(bits >> 23)
             mantissa_bits[i] = i32((bits & i32(0x7FFFFF)) + i32(0x3F3504F3))
-        for i in range(pairs):
+        for i in range(used):
             f, e = mantissa[i] - f32(1), exponent[i]
             p = f32(7.0376836292e-2) * f - f32(1.1514610310e-1)
             p = p * f + f32(1.1676998740e-1)
@@ -67,9 +76,15 @@ def _normals(draws, key, step, part):
             across = -across if (quadrant + u32(1)) & u32(2) else across
             up = -up if quadrant & u32(2) else up
             normals[i], normals[pairs + i] = radius * across, radius * up
-        some = draws[first : first + 2 * pairs]
         for i in range(len(some)):
             some[i] = normals[i]
+
+
+@compiled(nogil=True)
+def _rows_of_normals(draws, keys, step, part):
+    """A row of ``draws`` for each of the ``keys`` (R, 2)."""
+    for row in range(len(draws)):
+        _normals(draws[row], (keys[row, 0], keys[row, 1]), step, part)
 
 
 @compiled(nogil=True, fastmath=FAST)
@@ -224,8 +239,8 @@ def draw_normals(draws: Tensor, seeds: Sequence[int], step: int, part: int) -> N
     step, part : int in [0, 2**32)
         A part is what is drawn for one purpose.
     """
-    for row, seed in zip(draws.view(len(seeds), -1).numpy(), seeds, strict=True):
-        _normals(row, (np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)), step, part)
+    keys = np.array([(seed & 0xFFFFFFFF, seed >> 32) for seed in seeds], np.uint32)
+    _rows_of_normals(draws.view(len(keys), -1).numpy(), keys, step, part)
 
 
 def power_sums(entries: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -34,6 +34,7 @@ of these two is `noise_growth`: it is in proportion to eta / B, and at 1 noise o
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor
@@ -120,89 +121,78 @@ class Boosting:
 
     def run(self, steps: int, level: float = math.inf) -> Boosted:
         """From the paper's start, each replicate until its `Boosted.signal` reaches ``level``."""
-        task, rate, batch = self.task, self.rate, self.batch_size
+        task, batch = self.task, self.batch_size
         mu, states, length = task.stationary, task.states, task.length
-        energy, pattern = task.transition_energy, task.attention_energy  # K_P, K_Q
         truth = ValueMoments.of(task, task.transition)
         trivial = mu.square().sum(-1)
         tilt = 1 - mu / trivial[..., None]  # b
-        bias = (mu * tilt.square()).sum(-1)  # b^T D b
         tilted = ((task.transition - mu[..., None]) @ (mu * tilt)[..., None]).squeeze(-1)  # g
-        fixed = (mu * tilted.square()).sum(-1) - (mu * tilted).sum(-1).square()  # g^T Z g
-        noisy = noise_scatter(task)
-        weight = (mu * task.weights.square().sum(-2)).sum(-1)  # |Q|_mu^2
+        constants = (
+            self.rate,
+            task.transition_energy,  # K_P
+            task.attention_energy,  # K_Q
+            truth.scatter,
+            trivial,  # |mu|^2
+            (mu * tilt.square()).sum(-1),  # b^T D b
+            (mu * tilted.square()).sum(-1) - (mu * tilted).sum(-1).square(),  # g^T Z g
+            noise_scatter(task),
+            (mu * task.weights.square().sum(-2)).sum(-1),  # |Q|_mu^2
+        )
+        # A step is many operations on R numbers: torch takes longer to begin one than NumPy to
+        # end it.
+        arrays = (constant.numpy() for constant in constants)
+        rate, energy, pattern, aligned, uniform, bias, fixed, noisy, weight = arrays
         value_rate, attention_rate = rate / pattern, rate / energy
 
-        value = attention = torch.zeros_like(energy)  # means of the signals
-        value_spread = attention_spread = joint = torch.zeros_like(energy)
-        value_error = attention_error = torch.zeros_like(energy)
-        slowest = torch.ones_like(energy)
-        for _ in range(steps):
-            value_second = value.square() + value_spread  # E alpha_V^2
-            attention_second = attention.square() + attention_spread
-            on = torch.maximum(value_second, attention_second) < level**2
-            if not on.any():
-                break
-            square = 1 / length + pattern * attention_second + attention_error  # |A|^2
-            size = energy * value_second + value_error  # |U|^2
-            both = value * attention + joint
-            product = energy * (value / length + pattern * both)  # <Q, A> <V, P> centred
-            residual = 1 - trivial + square * size - 2 * product  # E|r|^2
-            scatter = value_second * truth.scatter + value_error * noisy
-            along_value = truth.scatter * square + fixed  # Var <h_V, P>
-            along_attention = weight * scatter  # Var <h_A, Q>
-            outside_value = (
-                ((states - 1) * square + bias) * residual - along_value / energy
-            ).clamp(min=0)
-            outside_attention = states * length * scatter
+        # Means of the signals, their variances and covariance, squared errors.
+        moments = np.zeros((7, *energy.shape))
+        slowest = np.ones_like(energy)
+        with np.errstate(over="ignore", invalid="ignore"):  # of runs that diverge
+            for _ in range(steps):
+                value, attention, value_spread, attention_spread, joint = moments[:5]
+                value_error, attention_error = moments[5:]
+                value_second = value * value + value_spread  # E alpha_V^2
+                attention_second = attention * attention + attention_spread
+                on = np.maximum(value_second, attention_second) < level**2
+                if not on.any():
+                    break
+                square = 1 / length + pattern * attention_second + attention_error  # |A|^2
+                size = energy * value_second + value_error  # |U|^2
+                both = value * attention + joint
+                product = energy * (value / length + pattern * both)  # <Q, A> <V, P> centred
+                residual = 1 - uniform + square * size - 2 * product  # E|r|^2
+                scatter = value_second * aligned + value_error * noisy
+                along_value = aligned * square + fixed  # Var <h_V, P>
+                along_attention = weight * scatter  # Var <h_A, Q>
+                outside_value = np.maximum(
+                    ((states - 1) * square + bias) * residual - along_value / energy, 0
+                )
+                outside_attention = states * length * scatter
 
-            half = attention_error / (2 * pattern)  # x
-            slowest = torch.where(
-                on, torch.minimum(slowest, (1 + half.square()).sqrt() - half), slowest
-            )
-            value_keep, attention_keep = 1 - value_rate * square, 1 - attention_rate * size
-            after = (
-                value_keep * value + value_rate / length + rate * attention,
-                attention_keep * attention + rate * value,
-                value_keep.square() * value_spread
-                + 2 * value_keep * rate * joint
-                + rate.square() * attention_spread
-                + (value_rate / energy).square() * along_value / batch,
-                attention_keep.square() * attention_spread
-                + 2 * attention_keep * rate * joint
-                + rate.square() * value_spread
-                + (attention_rate / pattern).square() * along_attention / batch,
-                (value_keep * attention_keep + rate.square()) * joint
-                + rate * (value_keep * value_spread + attention_keep * attention_spread),
-                value_keep.square() * value_error + value_rate.square() * outside_value / batch,
-                attention_keep.square() * attention_error
-                + attention_rate.square() * outside_attention / batch,
-            )
-            before = (
-                value,
-                attention,
-                value_spread,
-                attention_spread,
-                joint,
-                value_error,
-                attention_error,
-            )
-            (
-                value,
-                attention,
-                value_spread,
-                attention_spread,
-                joint,
-                value_error,
-                attention_error,
-            ) = (torch.where(on, new, old) for new, old in zip(after, before, strict=True))
-        return Boosted(
-            torch.stack([value, attention]),
-            torch.stack([value_spread, attention_spread, joint]),
-            value_error,
-            attention_error,
-            slowest,
-        )
+                half = attention_error / (2 * pattern)  # x
+                growth = np.sqrt(1 + half * half) - half
+                slowest = np.where(on, np.minimum(slowest, growth), slowest)
+                value_keep, attention_keep = 1 - value_rate * square, 1 - attention_rate * size
+                after = (
+                    value_keep * value + value_rate / length + rate * attention,
+                    attention_keep * attention + rate * value,
+                    value_keep**2 * value_spread
+                    + 2 * value_keep * rate * joint
+                    + rate**2 * attention_spread
+                    + (value_rate / energy) ** 2 * along_value / batch,
+                    attention_keep**2 * attention_spread
+                    + 2 * attention_keep * rate * joint
+                    + rate**2 * value_spread
+                    + (attention_rate / pattern) ** 2 * along_attention / batch,
+                    (value_keep * attention_keep + rate**2) * joint
+                    + rate * (value_keep * value_spread + attention_keep * attention_spread),
+                    value_keep**2 * value_error + value_rate**2 * outside_value / batch,
+                    attention_keep**2 * attention_error
+                    + attention_rate**2 * outside_attention / batch,
+                )
+                moments = np.where(on, after, moments)
+        found = torch.from_numpy(moments)
+        return Boosted(found[:2], found[2:5], found[5], found[6], torch.from_numpy(slowest))
 
 
 def noise_scatter(task: Task) -> Tensor:

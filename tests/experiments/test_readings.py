@@ -1,5 +1,6 @@
 """Numbers of config.yaml that claim to come from a closed form do."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,13 @@ def config():
 def tasks_of(section):
     """Tasks on the tuning seed, by which values were fixed; four of them at N = 500."""
     replicates = 4 if section.states == 500 else 32
-    return Task.draw(Tasks.of(section, replicates=replicates, seed=TUNING))
+    return drawn(Tasks.of(section, replicates=replicates, seed=TUNING).as_json())
+
+
+@cache
+def drawn(settings):
+    """Tasks of settings in JSON, once for all that ask for them."""
+    return Task.draw(Tasks.model_validate_json(settings))
 
 
 def one_digit(number):
@@ -128,7 +135,7 @@ def test_the_check_of_figure_6_is_set_by_closed_forms(config):
 def transfer_tasks(config, length):
     """The downstream tasks of transfer at one T."""
     options = {"replicates": 32, "length": length, "sampler": "balanced", "seed": TUNING}
-    return Task.draw(Tasks.of(config.transfer, config.tasks, **options))
+    return drawn(Tasks.of(config.transfer, config.tasks, **options).as_json())
 
 
 def test_transfer_meets_condition_c_three_times_over(config):

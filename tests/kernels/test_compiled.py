@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import Forks
 
 from scb.kernels import compiled
 
 ROOT = Path(__file__).parents[2]
+
+LIBRARIES = ("numba", "pandas", "pyarrow.parquet", "pydantic", "torch")
 
 WORDS = """
 import numpy as np, torch
@@ -22,66 +25,88 @@ print(*cpu.heads(Stream(task, [0]), 0, 0, 8)[0].flatten().tolist())
 """
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A copy of the package, and a folder for what it compiles."""
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A copy of the package, a program that draws, and a folder for what it compiles."""
+    folder = tmp_path_factory.mktemp("clone")
     for path in (ROOT / "scb").rglob("*.py"):
-        copy = tmp_path / path.relative_to(ROOT)
+        copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
-    return tmp_path
+    (folder / "words.py").write_text(WORDS)
+    return folder
 
 
-def drawn(clone, **environment):
-    """Queries that the compiled kernel draws in a process of its own."""
-    paths = {"PYTHONPATH": str(clone), "NUMBA_CACHE_DIR": str(clone / "cache")}
-    run = subprocess.run(
-        [sys.executable, "-c", WORDS],
-        cwd=clone,
-        env=os.environ | paths | environment,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stdout, run.stderr
+@pytest.fixture(scope="module")
+def forks(clone, tmp_path_factory):
+    """Processes of their own that have imported the compiler and torch, and nothing of ours."""
+    forks = Forks(tmp_path_factory.mktemp("forks"), LIBRARIES, clone)
+    yield forks
+    forks.end()
+
+
+@pytest.fixture(scope="module")
+def drawn(clone, forks):
+    """Queries that a process draws which keeps what it compiles there, and what it says."""
+
+    def draw(cache=clone / "cache"):
+        output = clone / "output"
+        environment = os.environ | {"PYTHONPATH": str(clone), "NUMBA_CACHE_DIR": str(cache)}
+        assert forks.run(["words"], clone, output, environment) == 0, output.read_text()
+        *said, found = output.read_text().splitlines()
+        return found, said
+
+    return draw
+
+
+@pytest.fixture(scope="module")
+def expected(drawn):
+    """Those of the package as it is."""
+    found, said = drawn()
+    assert not said
+    return found
 
 
 @pytest.mark.hostile("environments")
-def test_an_edit_of_another_module_is_seen_and_so_is_its_end(clone):
+def test_an_edit_of_another_module_is_seen_and_so_is_its_end(clone, drawn, expected):
     # The constants of Philox stand in another file than the functions that use them.
     philox = clone / "scb/data/philox.py"
     text, stat = philox.read_text(), philox.stat()
-    before, _ = drawn(clone)
     philox.write_text(text.replace("0xD2511F53", "0xD2511F55"))
     os.utime(philox, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as an archive would leave it
-    edited, _ = drawn(clone)
+    edited, _ = drawn()
     philox.write_text(text)
-    after, _ = drawn(clone)
-    assert edited != before
-    assert after == before
+    after, _ = drawn()
+    assert edited != expected
+    assert after == expected
     assert len(list((clone / "cache").iterdir())) == 2
 
 
 @pytest.mark.hostile("environments")
-def test_nothing_is_kept_where_nothing_can_be(clone):
-    expected, _ = drawn(clone)
+def test_nothing_is_kept_where_nothing_can_be(clone, drawn, expected):
     (clone / "file").touch()
-    found, said = drawn(clone, NUMBA_CACHE_DIR=str(clone / "file"))
+    found, (line,) = drawn(clone / "file")
     assert found == expected
-    (line,) = said.splitlines()
     assert line.startswith(f"scb: compiled kernels cannot be kept in {clone / 'file'} (")
 
 
 @pytest.mark.hostile("environments")
-def test_numbers_of_threads_in_the_environment_change_nothing(clone):
-    cache = {"NUMBA_CACHE_DIR": str(compiled.folder().parent)}
+def test_numbers_of_threads_in_the_environment_change_nothing(clone, expected):
+    # Libraries read them when they are imported: a new process each.
     names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    expected, _ = drawn(clone, **cache)
+    paths = {"PYTHONPATH": str(clone), "NUMBA_CACHE_DIR": str(clone / "cache")}
     for number in ("0", "-1", "abc", "9" * 20):
-        found, said = drawn(clone, **cache, **dict.fromkeys(names, number))
-        assert found == expected
-        assert len(said.splitlines()) <= 2  # libgomp's, of a number that is none
-        assert "Traceback" not in said
+        run = subprocess.run(
+            [sys.executable, "-m", "words"],
+            cwd=clone,
+            env=os.environ | paths | dict.fromkeys(names, number),
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.splitlines() == [expected]
+        assert len(run.stderr.splitlines()) <= 2  # libgomp's, of a number that is none
+        assert "Traceback" not in run.stderr
 
 
 def elsewhere(tree):

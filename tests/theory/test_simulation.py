@@ -401,22 +401,29 @@ def test_agrees_with_training_from_planted_signals():
     assert sgd > 1.5 * proximal
 
 
-@pytest.mark.parametrize("particles", [98, 24])
-def test_signals_spread_as_in_training(particles):
-    # Along the valley (c V, A / c) nothing holds an iterate: its spread is that of noise, which
-    # is three times as large where V and A are drawn apart. The ratio's standard error is 0.05.
+@pytest.fixture(scope="module")
+def spread():
+    """What 400 replicates are trained from and at, and what they are trained to."""
     task, batch, steps, rate, signal = Task.sample(3, 100, 2, 5), 64, 150, 0.05, 0.5
     many = repeated(task, 400)
-    simulation = Simulation(many, [*range(400)], batch, particles, start=signal)
     model = LinearTransformer(
-        simulation.value[0].float(),
+        Simulation(many, [*range(400)], batch, 1, start=signal).value[0].float(),
         (signal * many.attention.mT + (1 - signal) / task.length).float(),
     )
-    for _ in range(steps):
-        simulation.step(rate)
     train(
         model, preconditioned(many, model, rate), Stream(many, [*range(400)]), range(steps), batch
     )
+    return many, batch, steps, rate, signal, model
+
+
+@pytest.mark.parametrize("particles", [98, 24])
+def test_signals_spread_as_in_training(spread, particles):
+    # Along the valley (c V, A / c) nothing holds an iterate: its spread is that of noise, which
+    # is three times as large where V and A are drawn apart. The ratio's standard error is 0.05.
+    many, batch, steps, rate, signal, model = spread
+    simulation = Simulation(many, [*range(400)], batch, particles, start=signal)
+    for _ in range(steps):
+        simulation.step(rate)
     trained = AttentionStatistics.of(many, model.columns.detach())
     real = measure(many, model.value.detach(), trained)
     after = simulation.columns.map(lambda entries: entries[0])
@@ -460,12 +467,13 @@ def test_sign_of_stage_1_has_the_closed_odds():
 def test_stable_rate_separates_bounded_from_diverging_runs(states, length, batch):
     task = Task.stack([Task.sample(states, length, 2, seed) for seed in range(4)])
     truth = ParticleColumns(task.weights.mT, torch.zeros(4, states, 32), length)
+    stable = largest_stable_rate(task, batch).float()
 
     def sizes(multiple: float, steps: int) -> torch.Tensor:
         simulation = Simulation(task, [0, 1, 2, 3], batch, 32)
         place(simulation, task.transition, truth)
         for _ in range(steps):
-            simulation.step(multiple * largest_stable_rate(task, batch).float())
+            simulation.step(multiple * stable)
         statistics = simulation.columns.statistics(task)
         return measure(task, simulation.value, statistics)["attention_distance"]
 
