@@ -4,16 +4,21 @@ Half of the work of a dry run, and nearly all of a small job's, is to import lib
 them, starts the program as ``python -m`` does, and ends as a process of its own.
 """
 
+import atexit
+import gc
 import json
 import os
 import random
 import runpy
 import select
+import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 SNAKEMAKE = (
     *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter", "smart_open"),
@@ -157,7 +162,37 @@ def _start(asked: Any, files: Sequence[int]) -> None:
     random.seed()
     sys.orig_argv[1:] = ["-m", *words]
     module, *sys.argv[1:] = words
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    _end(_status(partial(runpy.run_module, module, run_name="__main__", alter_sys=True)))
+
+
+def _status(program: Callable[[], object]) -> int:
+    """Run it, and say how it ended as Python does."""
+    try:
+        program()
+    except SystemExit as asked:
+        if isinstance(asked.code, int | None):
+            return (asked.code or 0) & 0xFF
+        print(asked.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        sys.excepthook(*sys.exc_info())
+        return -signal.SIGINT
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def _end(status: int) -> NoReturn:
+    """End as Python does, but for tearing down all libraries, which takes longer than a job."""
+    threading._shutdown()  # waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(status)
 
 
 def _warm_up() -> None:
@@ -174,6 +209,7 @@ def _main() -> None:
     for name in imports:
         __import__(name)
     _warm_up()
+    gc.freeze()  # what is there stays, and no fork need look at it
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)

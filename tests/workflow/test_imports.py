@@ -1,12 +1,10 @@
 """The modules listed as a job's inputs are those that it imports."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from forks import JOB
-from project import ROOT
+from project import ROOT, forks
 
 from workflow.imports import CHECKED, module_files
 
@@ -17,20 +15,15 @@ MODULES = sorted(
 )
 
 
-# Loads what others wrote once, then each module in a process that has imported no other.
-IMPORT_EACH = """
+# In a process that has libraries, and nothing of the project.
+IMPORT = """
 import importlib, os, sys
-libraries, *modules = sys.argv[1:]
-for library in libraries.split():
-    importlib.import_module(library)
-for module in modules:
-    if os.fork() == 0:
-        importlib.import_module(module)
-        files = [m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "scb"]
-        files = filter(None, files)  # a room may have no __init__
-        print(module, *map(os.path.relpath, files), flush=True)
-        os._exit(0)
-    os.wait()
+module, root = sys.argv[1:]
+sys.path.insert(0, root)
+importlib.import_module(module)
+files = [m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "scb"]
+for file in filter(None, files):  # a room may have no __init__
+    print(os.path.relpath(file, root))
 """
 
 
@@ -40,13 +33,18 @@ def is_checked(path):
 
 
 @pytest.fixture(scope="module")
-def loaded():
+def loaded(tmp_path_factory):
     """What each module really imports."""
-    command = [sys.executable, "-c", IMPORT_EACH, " ".join(JOB), *MODULES]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    lines = {line.split()[0]: set(line.split()[1:]) for line in run.stdout.splitlines()}
-    assert lines.keys() == set(MODULES), run.stderr
-    return lines
+    folder = tmp_path_factory.mktemp("loaded")
+    (folder / "program.py").write_text(IMPORT)
+
+    def files(module):
+        said = folder / module
+        status = forks(JOB).run(["program", module, str(ROOT)], folder, said)
+        assert status == 0, said.read_text()
+        return set(said.read_text().split())
+
+    return {module: files(module) for module in MODULES}
 
 
 def test_modules_are_found():
