@@ -140,7 +140,7 @@ class Boosting:
         )
         # A step is many operations on R numbers: torch takes longer to begin one than NumPy to
         # end it.
-        arrays = (constant.numpy() for constant in constants)
+        arrays = (constant.cpu().numpy() for constant in constants)
         rate, energy, pattern, aligned, uniform, bias, fixed, noisy, weight = arrays
         value_rate, attention_rate = rate / pattern, rate / energy
 
@@ -191,8 +191,8 @@ class Boosting:
                     + attention_rate**2 * outside_attention / batch,
                 )
                 moments = np.where(on, after, moments)
-        found = torch.from_numpy(moments)
-        return Boosted(found[:2], found[2:5], found[5], found[6], torch.from_numpy(slowest))
+        found, least = (torch.from_numpy(x).to(mu.device) for x in (moments, slowest))
+        return Boosted(found[:2], found[2:5], found[5], found[6], least)
 
 
 def noise_scatter(task: Task) -> Tensor:
