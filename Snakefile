@@ -87,6 +87,7 @@ rule rebased:
     input:
         DRAWN["rebased"],
         rules.rebased_claims.output,
+        rules.language_claims.output,
 
 
 rule rebased_tuning:

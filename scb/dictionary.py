@@ -234,14 +234,15 @@ TABLES = (
         "STATISTICS",
         claims.STATISTICS,
         "A statistic of a claim, at a setting.",
-        "`statistics.parquet`, `rebased_statistics.parquet`, `rebased_rates_statistics.parquet`",
+        "`statistics.parquet`, `rebased_statistics.parquet`, `rebased_rates_statistics.parquet`, "
+        "`language_statistics.parquet`",
         "`scb.claims.verdict.judge`",
     ),
     Table(
         "CLAIMS",
         claims.CLAIMS,
         "A claim.",
-        "`claims.parquet`, `rebased_claims.parquet`",
+        "`claims.parquet`, `rebased_claims.parquet`, `language_claims.parquet`",
         "`scb.claims.tables.summarise`",
     ),
     Table(

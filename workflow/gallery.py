@@ -25,7 +25,8 @@ from scb.claims.markdown import note_of, render, table
 from scb.claims.operating import markdown, operating
 from scb.claims.tables import CLAIMS, JUDGED, STATISTICS
 from scb.dictionary import page as dictionary
-from scb.rebased.claims import note_of as rebased_note_of
+from scb.rebased.claims import note_of as recall_note_of
+from scb.rebased.language_claims import note_of as language_note_of
 from scb.settings.whole import Settings
 from scb.store import tables
 from workflow import costs, rulegraph, seeds, speed, summary, tuned
@@ -38,6 +39,12 @@ OPERATING = Path("docs/operating.md")
 CHOSEN = (UNIVERSES.name, "best.yaml")
 """What `make multiverse` writes that is kept beside the statistics of the tuning runs."""
 SUMMARIES = ("rebased.md",)
+NOTES = {
+    "claims": note_of,
+    "rebased_claims": recall_note_of,
+    "language_claims": language_note_of,
+}
+"""By table of claims, how they are judged."""
 
 
 class Filled(NamedTuple):
@@ -165,8 +172,7 @@ def document(gallery: Path, name: str) -> str:
     path = gallery / f"{name}.parquet"
     claims = tables.read(path, CLAIMS)
     statistics = tables.read(gallery / f"{JUDGED[name]}.parquet", STATISTICS)
-    told = note_of if name == "claims" else rebased_note_of
-    return render(claims, statistics, ".", told(tables.setting(path)["fixed"]))
+    return render(claims, statistics, ".", NOTES[name](tables.setting(path)["fixed"]))
 
 
 def characteristics(root: Path) -> str:
@@ -191,9 +197,15 @@ def faults(root: Path) -> Iterator[str]:
     _, *parts = re.split(r'^    "(\w+)": Figure\(', named, flags=re.MULTILINE)
     entries = dict(zip(parts[::2], parts[1::2], strict=True))
     drawn = {*entries, *(name for name, draws in settings.draw if draws is not None)}
-    wanted_here = drawn
-    if not (gallery / "rebased_claims.parquet").exists():  # `make rebased` was not published
-        wanted_here = drawn - {name for name in entries if 'target="rebased"' in entries[name]}
+    # `make rebased` need not be published, nor both of its halves.
+    halves = {
+        name: "language_claims" if "language" in entry else "rebased_claims"
+        for name, entry in entries.items()
+        if 'target="rebased"' in entry
+    }
+    wanted_here = drawn - {
+        name for name, half in halves.items() if not (gallery / f"{half}.parquet").exists()
+    }
     held = {path.stem for path in gallery.glob("*.png")}
     yield from (f"{GALLERY}/{name}.png is missing" for name in sorted(wanted_here - held))
     yield from (f"{GALLERY}/{name}.png is of no figure" for name in sorted(held - drawn))

@@ -134,11 +134,8 @@ def digests(settings: Settings) -> dict[str, str]:
             },
             "transfer": settings.transfer,
         },
-        "rebased_claims": {
-            "seed": settings.seed,
-            "rebased": settings.rebased,
-            "language": settings.language,
-        },
+        "rebased_claims": {"seed": settings.seed, "rebased": settings.rebased},
+        "language_claims": {"seed": settings.seed, "language": settings.language},
     }
     return {name: _digest(sections) for name, sections in read.items()}
 

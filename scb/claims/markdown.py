@@ -80,12 +80,16 @@ def render(claims: pd.DataFrame, statistics: pd.DataFrame, figures: str, note: s
 
 def note_of(fixed: str | None) -> str:
     """How the claims of the paper are judged, and at which commit that was fixed, if it was."""
-    said = (
-        f"were fixed at commit `{fixed}`, before the seed of these runs was first used"
-        if fixed
-        else "are not fixed yet"
+    return f"{NOTE}\n\n{fixed_at('Rules, readings and numbers of replicates', fixed)}"
+
+
+def fixed_at(chosen: str, fixed: str | None, used: str = "used") -> str:
+    """At which commit it was fixed what was ``chosen``, if it was."""
+    if fixed is None:
+        return f"{chosen} are not fixed yet."
+    return (
+        f"{chosen} were fixed at commit `{fixed}`, before the seed of these runs was first {used}."
     )
-    return f"{NOTE}\n\nRules, readings and numbers of replicates {said}."
 
 
 def table(claims: pd.DataFrame, figures: str) -> str:

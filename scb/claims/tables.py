@@ -13,8 +13,12 @@ PRINTED, BEST, CHANGED = SETTINGS = "printed", "best", "changed"
 """Settings at which claims are judged: as the paper states them, at the best of the values that it
 leaves open, and with a stated value changed."""
 
-JUDGED = {"claims": "statistics", "rebased_claims": "rebased_statistics"}
-"""Tables of claims, the second paper's too, and those of their statistics."""
+JUDGED = {
+    "claims": "statistics",
+    "rebased_claims": "rebased_statistics",
+    "language_claims": "language_statistics",
+}
+"""Tables of claims, those of the second paper's two halves too, and those of their statistics."""
 
 _SAID = {
     PRINTED: "as printed",

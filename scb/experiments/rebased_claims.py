@@ -1,6 +1,4 @@
-"""Judge the second paper's claims by the tables of recall and of language, and summarise those."""
-
-import pandas as pd
+"""Judge the second paper's claims on recall by its tables, and summarise those."""
 
 from scb.claims.markdown import render
 from scb.claims.tables import CLAIMS, PRINTED, STATISTICS, tabulate
@@ -9,8 +7,6 @@ from scb.claims.verdict import judge
 from scb.experiments.job import Inputs, Output, job
 from scb.rebased.claims import claims as claims_of
 from scb.rebased.claims import note_of
-from scb.rebased.language_claims import claims as claims_on_language
-from scb.rebased.language_results import Modelled
 from scb.rebased.results import Recalled, summarise
 from scb.settings.rebased import JudgingRebased
 from scb.store.files import replacing
@@ -21,7 +17,6 @@ from scb.store.tables import read, write
 def judge_rebased(
     settings: JudgingRebased,
     tables: Inputs,
-    language: Inputs,
     claims: Output,
     statistics: Output,
     markdown: Output,
@@ -29,8 +24,7 @@ def judge_rebased(
 ) -> None:
     """Read, judge and write."""
     recalled = Recalled.read(tables)
-    families = claims_of(recalled, settings.limited), claims_on_language(Modelled.read(language))
-    judged = {PRINTED: pd.concat(map(judge, families), ignore_index=True)}
+    judged = {PRINTED: judge(claims_of(recalled, settings.limited))}
     stored = {
         "limited": settings.limited,
         "fixed": settings.fixed,

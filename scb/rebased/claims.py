@@ -19,10 +19,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from scb.claims.markdown import INTERVALS
+from scb.claims.markdown import INTERVALS, fixed_at
 from scb.claims.samples import Median
 from scb.claims.verdict import FAMILY, Bar, Claim, Part
-from scb.rebased.language_claims import NOTE as LANGUAGE_NOTE
 from scb.rebased.results import Array, Recalled
 
 NOT_WORSE = Bar(-0.02, "above")
@@ -39,20 +38,13 @@ with the exact interval between order statistics.
 A false verdict is among K1 to K3 with a probability of at most {FAMILY:.0%}, by Holm's
 levels across the three. K1 and K2 are judged where the kernels have fewer features than the
 task has pairs. K3 is judged by the mean difference over all sizes of the state. What single
-sizes show is reported only.
-
-{LANGUAGE_NOTE}"""
+sizes show is reported only."""
 """How the claims are judged, for `scb.claims.markdown.render`."""
 
 
 def note_of(fixed: str | None) -> str:
     """How the claims are judged, and at which commit that was fixed, if it was."""
-    said = (
-        f"were fixed at commit `{fixed}`, before the seed of these runs was first used for them"
-        if fixed
-        else "are not fixed yet"
-    )
-    return f"{NOTE}\n\nRules, rates and the number of runs {said}."
+    return f"{NOTE}\n\n{fixed_at('Rules, rates and the number of runs', fixed, 'used for them')}"
 
 
 def claims(recalled: Mapping[str, Recalled], limited: Sequence[str]) -> list[Claim]:

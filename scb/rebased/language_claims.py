@@ -13,6 +13,7 @@ law of the differences. The test text is one and the same for all runs: a verdic
 
 import numpy as np
 
+from scb.claims.markdown import INTERVALS, fixed_at
 from scb.claims.operating import binomial
 from scb.claims.parts import ratio
 from scb.claims.samples import Median
@@ -33,10 +34,21 @@ SAID = {
 }
 
 NOTE = f"""\
-K4 and K5 are judged by bits per byte on held-out text, as medians over paired runs with their
-exact intervals. A false verdict is among these two with a probability of at most {FAMILY:.0%},
+K4 and K5 are judged by bits per byte on held-out text, of every kernel at the learning rate that
+was chosen for it by validation on another seed. Runs (seeds of the order of the text and of
+initial weights) are paired across kernels. An estimate is a median over runs, with the exact
+interval between order statistics.
+
+{INTERVALS}
+
+A false verdict is among these two with a probability of at most {FAMILY:.0%}, by Holm's levels,
 apart from the claims on recall."""
 """How they are judged, for `scb.claims.markdown.render`."""
+
+
+def note_of(fixed: str | None) -> str:
+    """How the claims are judged, and at which commit that was fixed, if it was."""
+    return f"{NOTE}\n\n{fixed_at('Rules, rates and the number of runs', fixed, 'used for them')}"
 
 
 def claims(found: Modelled) -> list[Claim]:

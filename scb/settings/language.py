@@ -8,7 +8,7 @@ from pydantic import Field
 from scb.footprint import Part
 from scb.settings.model import Fault, Model, OnGpu, Seeded
 from scb.settings.rebased import Kernel, Seeds, TuningRates
-from scb.settings.values import Count, Folder, Rate
+from scb.settings.values import Commit, Count, Folder, Rate
 
 COMPARED: tuple[Kernel, Kernel] = ("based", "rebased")
 """Kernels that K4 and K5 are about."""
@@ -46,7 +46,8 @@ class Language(OnGpu, Tokenizing, Reading):
     text: Folder | None  # a file to read in the place of the standard library
     runs: Seeds  # of text and weights, of Based and ReBased
     runs_of_others: Count  # of the other kernels, which nothing is judged by
-    rates: dict[Kernel, Rate]  # of each kernel that is trained
+    rates: dict[Kernel, Rate]  # of each kernel that is trained, as tuning chose them
+    fixed: Commit | None  # at which rules, rates and runs were fixed; null as yet
     tuning: TuningRates
 
     def relations(self) -> Iterator[Fault]:
@@ -76,3 +77,11 @@ class Language(OnGpu, Tokenizing, Reading):
             Part(("features", "batch", "context"), 12 * blocks * features * (width + tokens)),
             Part(("held_out", "context"), 100 * self.held_out * context),
         ]
+
+
+class JudgingLanguage(Model):
+    """What the second paper's claims on language read."""
+
+    fixed: Commit | None
+    digest: str
+    figures: str

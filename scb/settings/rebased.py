@@ -180,7 +180,7 @@ class ChoosingRates(Seeded):
 
 
 class JudgingRebased(Model):
-    """What the second paper's claims read."""
+    """What the second paper's claims on recall read."""
 
     limited: Names
     fixed: Commit | None

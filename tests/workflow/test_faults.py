@@ -158,7 +158,8 @@ def test_whole_run_killed_at_random_moments(fresh, started, smoke):
     jobs = sum(path.suffix == ".tsv" for path in files(smoke))
     moments = random.Random(SEED)
     for part in range(3):
-        running = started("all")
+        # Quiet: nobody reads what it says, and a full pipe would hold it.
+        running = started("all", "--quiet", "all")
         # Counted in jobs that ended: how long they take depends on what else the machine does.
         ended = moments.randrange(part * jobs // 3, (part + 1) * jobs // 3)
         end = time.monotonic() + 900

@@ -69,7 +69,9 @@ def test_what_was_not_made_again_stays(root, monkeypatch):
     write(root / "results", "rebased_claims", claim_of("K1", "Two is more.", "rebased"))
     refresh(root, root / "results", root / "figures")
     (root / "results/rebased_claims.parquet").unlink()
-    monkeypatch.setattr(showing, "rebased_note_of", lambda fixed: f"Judged otherwise: {fixed}.")
+    monkeypatch.setitem(
+        showing.NOTES, "rebased_claims", lambda fixed: f"Judged otherwise: {fixed}."
+    )
     refresh(root, root / "results", root / "figures")
     assert (
         "\n\nJudged otherwise: None.\n\n" in (root / "docs/gallery/rebased_claims.md").read_text()
@@ -112,13 +114,14 @@ def test_figures_that_are_missing_or_of_none_are_told(current):
 
 
 def test_second_paper_need_not_be_published(current):
-    for folder in ("docs/gallery", "figures"):
-        (current / folder / "rebased.png").unlink()
-    assert list(faults(current)) == ["docs/gallery/rebased.png is missing"]
-    for folder in ("docs/gallery", "results"):
-        (current / folder / "rebased_claims.parquet").unlink()
-    refresh(current, current / "results", current / "figures")
-    assert list(faults(current)) == []
+    for half in ("rebased", "language"):
+        for folder in ("docs/gallery", "figures"):
+            (current / folder / f"{half}.png").unlink()
+        assert list(faults(current)) == [f"docs/gallery/{half}.png is missing"]
+        for folder in ("docs/gallery", "results"):
+            (current / folder / f"{half}_claims.parquet").unlink()
+        refresh(current, current / "results", current / "figures")
+        assert list(faults(current)) == []
 
 
 def test_claims_of_other_settings_are_told(current):

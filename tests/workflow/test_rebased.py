@@ -11,6 +11,7 @@ import yaml
 from project import CONFIG, FIGURES, ROOT, SETTINGS, Project, differences, merge
 from test_extensions import captions_of, page_of
 
+from scb.claims.tables import CLAIMS as RECORDED
 from scb.claims.tables import STATISTICS
 from scb.experiments.recall import recall
 from scb.rebased.tables import RECALL
@@ -25,7 +26,7 @@ def settings_of(path):
     return json.loads(path.read_text())["settings"]
 
 
-CLAIMED = ("K1", "K2", "K3", "K4", "K5")
+CLAIMED = {"rebased": ["K1", "K2", "K3"], "language": ["K4", "K5"]}
 DRAWN = [figure for figure, target in FIGURES.items() if target == "rebased"]
 
 
@@ -40,8 +41,11 @@ def test_it_is_made(whole):
     assert (results / "rebased.md").read_text().count("| `") == len(
         SETTINGS.rebased.trained("stress")
     )
-    text = (results / "rebased_claims.md").read_text()
-    assert all(f"| {name} |" in text for name in CLAIMED)
+    for half, claimed in CLAIMED.items():
+        told = tables.read(results / f"{half}_claims.parquet", RECORDED)
+        assert told["id"].tolist() == claimed
+        text = (results / f"{half}_claims.md").read_text()
+        assert all(f"| {name} |" in text for name in claimed)
     for folder in ("runs", "tuning"):
         trained = {path.stem for path in (results / "language" / folder).glob("*.parquet")}
         assert trained == set(SETTINGS.language.rates)
@@ -125,7 +129,11 @@ def test_page_has_its_figures_and_verdicts(whole, tmp_path):
     assert "2 runs" in captions["rebased"]
     assert "the attention column given by each kernel" in captions["rebased_patterns"]
     assert "Text: config.yaml, in byte pairs" in " ".join(captions["language"].split())
-    verdicts = html.split("<h3>Verdicts: rebased</h3>")[1].split("<h3>")[0]
-    assert all(f"<td>{name}</td>" in verdicts for name in CLAIMED)
-    assert '<a href="#smoke/figures/rebased.png">rebased</a>' in verdicts
-    assert "medians over 2 runs" in " ".join(verdicts.split())
+    for title, figure, runs in (
+        ("recall", "rebased", "medians over 2 runs"),
+        ("language", "language", "medians over 2 pairs of runs"),
+    ):
+        verdicts = html.split(f"<h3>Verdicts: {title}</h3>")[1].split("<h3>")[0]
+        assert all(f"<td>{name}</td>" in verdicts for name in CLAIMED[figure])
+        assert f'<a href="#smoke/figures/{figure}.png">{figure}</a>' in verdicts
+        assert runs in " ".join(verdicts.split())

@@ -47,7 +47,7 @@ FIGURES = {
         "Rebased: recall", {"tables": rules.rebased_claims.input.tables}, target="rebased"
     ),
     "language": Figure(
-        "Rebased: language", {"tables": rules.rebased_claims.input.language}, target="rebased"
+        "Rebased: language", {"tables": rules.language_claims.input.tables}, target="rebased"
     ),
     "rebased_patterns": Figure(
         "Rebased: bigrams",

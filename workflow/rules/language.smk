@@ -1,6 +1,6 @@
 # The second paper's other half, language modelling: not part of `rule all`.
 
-from scb.settings.language import LanguageRuns, Tokenizing
+from scb.settings.language import JudgingLanguage, LanguageRuns, Tokenizing
 from scb.settings.model import Seeded
 
 LANGUAGE = SETTINGS.language
@@ -67,3 +67,26 @@ use rule experiment as language_tuning with:
         job="language/rates",
     params:
         settings=Seeded.of(MULTIVERSE).as_json(),
+
+
+use rule experiment as language_claims with:
+    """Verdicts on the second paper's claims on language."""
+    input:
+        modules=code("scb.experiments.language_claims", "language_claims"),
+        tables=expand(rules.language.output.curves, kernel=LANGUAGE.rates),
+    output:
+        claims="<results>/<job>.parquet",
+        statistics="<results>/language_statistics.parquet",
+        markdown=report(
+            "<results>/<job>.md",
+            caption="../report/language_claims.rst",
+            category="Claims",
+            labels={"figure": "Verdicts: language", "settings": "language"},
+        ),
+        provenance="<results>/<job>.provenance.json",
+    pathvars:
+        job="language_claims",
+    params:
+        settings=JudgingLanguage.of(
+            LANGUAGE, digest=DIGESTS["language_claims"], figures=FIGURES_FROM_RESULTS
+        ).as_json(),

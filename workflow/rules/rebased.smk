@@ -53,11 +53,10 @@ use rule training as rebased_columns with:
 
 
 use rule experiment as rebased_claims with:
-    """Verdicts on the second paper's claims, and every kernel's accuracies."""
+    """Verdicts on the second paper's claims on recall, and every kernel's accuracies."""
     input:
         modules=code("scb.experiments.rebased_claims", "rebased_claims"),
         tables=conditions.recalled(REBASED, "rebased"),
-        language=expand(rules.language.output.curves, kernel=LANGUAGE.rates),
     output:
         claims="<results>/<job>.parquet",
         statistics="<results>/rebased_statistics.parquet",
@@ -65,7 +64,7 @@ use rule experiment as rebased_claims with:
             "<results>/<job>.md",
             caption="../report/rebased_claims.rst",
             category="Claims",
-            labels={"figure": "Verdicts: rebased", "settings": "rebased"},
+            labels={"figure": "Verdicts: recall", "settings": "rebased"},
         ),
         summary="<results>/rebased.md",
         provenance="<results>/<job>.provenance.json",
