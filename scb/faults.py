@@ -75,7 +75,9 @@ def read_settings(model: type[M], text: str) -> M:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        faults = "; ".join(listed(_lines(error, given, model)))
+        # What is missing last: of a long line the middle is cut, and what is wrong tells more.
+        lines = sorted(_lines(error, given, model), key=lambda line: line.endswith(" is missing"))
+        faults = "; ".join(listed(lines))
         raise ValueError(one_line(f"argument --settings: {faults}")) from None
 
 
