@@ -24,25 +24,16 @@ from scb.claims import (
     transfer,
     vocabulary,
 )
-from scb.claims.markdown import note_of, render
-from scb.claims.tables import (
-    BEST,
-    CHANGED,
-    CLAIMS,
-    PRINTED,
-    STATISTICS,
-    Across,
-    summarise,
-    tabulate,
-)
+from scb.claims.document import Published, publish
+from scb.claims.markdown import note_of
+from scb.claims.tables import BEST, CHANGED, PRINTED, Across
 from scb.claims.verdict import REFUTED, SHOWN, Claim, judge
 from scb.data.tables import TASKS
 from scb.data.task import Task
 from scb.experiments.job import IfThere, Inputs, Output, job
 from scb.learning.tables import ALIKE, STATES, TRANSFER
 from scb.settings.claims import Elsewhere, Judged, Judging
-from scb.store.files import replacing
-from scb.store.tables import read, write
+from scb.store.tables import read
 from scb.theory.population import trajectory
 from scb.theory.tables import PRETRAINED
 
@@ -67,14 +58,15 @@ def judge_claims(
         if elsewhere:
             judged[setting] = judge([again(found, id_, one) for id_, one in elsewhere.items()])
             said |= {(setting, id_): one.said for id_, one in elsewhere.items()}
-    stored = {"digest": settings.digest, "fixed": settings.claims.fixed}
-    write(tabulate(judged), statistics, STATISTICS, stored)
-    write(summarise(judged, across_readings(multiverse), said), claims, CLAIMS, stored)
-    # As read again, so that the text follows from the tables alone.
-    written = read(claims, CLAIMS), read(statistics, STATISTICS)
-    text = render(*written, settings.figures, note_of(settings.claims.fixed))
-    with replacing(markdown) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    publish(
+        judged,
+        Published(claims, statistics, markdown),
+        stored={"digest": settings.digest, "fixed": settings.claims.fixed},
+        figures=settings.figures,
+        note=note_of(settings.claims.fixed),
+        across=across_readings(multiverse),
+        said=said,
+    )
 
 
 def across_readings(multiverse: Path | None) -> dict[str, Across]:

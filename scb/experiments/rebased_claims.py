@@ -1,8 +1,7 @@
 """Judge the second paper's claims on recall by its tables, and summarise those."""
 
-from scb.claims.markdown import render
-from scb.claims.tables import CLAIMS, PRINTED, STATISTICS, tabulate
-from scb.claims.tables import summarise as rows_of
+from scb.claims.document import Published, publish
+from scb.claims.tables import PRINTED
 from scb.claims.verdict import judge
 from scb.experiments.job import Inputs, Output, job
 from scb.rebased.claims import claims as claims_of
@@ -10,7 +9,6 @@ from scb.rebased.claims import note_of
 from scb.rebased.results import Recalled, summarise
 from scb.settings.rebased import JudgingRebased
 from scb.store.files import replacing
-from scb.store.tables import read, write
 
 
 @job
@@ -24,21 +22,20 @@ def judge_rebased(
 ) -> None:
     """Read, judge and write."""
     recalled = Recalled.read(tables)
-    judged = {PRINTED: judge(claims_of(recalled, settings.limited))}
-    stored = {
-        "limited": settings.limited,
-        "fixed": settings.fixed,
-        "settings": list(recalled),
-        "digest": settings.digest,
-    }
-    write(tabulate(judged), statistics, STATISTICS, stored)
-    write(rows_of(judged, {}), claims, CLAIMS, stored)
-    # As read again, so that the text follows from the tables alone.
-    found = read(claims, CLAIMS), read(statistics, STATISTICS)
-    text = render(*found, settings.figures, note_of(settings.fixed))
-    for path, content in ((markdown, text), (summary, summarise(recalled))):
-        with replacing(path) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+    publish(
+        {PRINTED: judge(claims_of(recalled, settings.limited))},
+        Published(claims, statistics, markdown),
+        stored={
+            "limited": settings.limited,
+            "fixed": settings.fixed,
+            "settings": list(recalled),
+            "digest": settings.digest,
+        },
+        figures=settings.figures,
+        note=note_of(settings.fixed),
+    )
+    with replacing(summary) as temporary:
+        temporary.write_text(summarise(recalled), encoding="utf-8")
 
 
 if __name__ == "__main__":
