@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from own_task import WRONG, P, Q
+from sections import small
 
 from scb import Task, __main__, cli, training
 from scb.experiments import boost, optimizers, tasks
 from scb.figures import overview, style
 from scb.learning.tables import CURVES
-from scb.settings.training import Boost, Comparison, Proximal, Sgd, Stage1, Tasks, Training
+from scb.settings.training import Comparison, Stage1, Tasks
 from scb.store import provenance
 from scb.store import tables as store
 from scb.theory.population import balancing_penalty, largest_stable_rate
@@ -45,25 +46,7 @@ def test_everything_is_written_and_nothing_else(folder):
 
 
 def test_numbers_are_those_of_the_pipeline(folder, tmp_path, call):
-    section = Training(
-        seed=5,
-        replicates=3,
-        log_interval=5,
-        rounding=0.25,
-        sampler="dirichlet",
-        concentration=1.0,
-        weights="uniform",
-        states=3,
-        length=40,
-        sparsity=2,
-        batch=8,
-        steps=30,
-        boost=Boost(steps=12, rate=0.05),
-        optimizers={
-            "proximal": Proximal(kind="proximal", rate=0.02, penalty=1e-3),
-            "sgd": Sgd(kind="sgd", rate=0.02),
-        },
-    )
+    section = small()
     call(tasks.draw_tasks, Tasks.of(section), tmp_path, tasks="tasks")
     files = {"tasks": "tasks", "state": "state"}
     call(boost.boost, Stage1.of(section), tmp_path, **files, curves="boost")

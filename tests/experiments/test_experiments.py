@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
+from sections import small
 
 from scb import Task
 from scb.analysis.runs import Run
@@ -26,35 +27,14 @@ from scb.settings.training import (
     Attending,
     Boost,
     Comparison,
-    Proximal,
     Sgd,
     Stage1,
     Tasks,
-    Training,
 )
 from scb.store import tables
 from scb.theory.population import trajectory
 
-SECTION = Training(
-    seed=5,
-    replicates=3,
-    log_interval=5,
-    rounding=0.25,
-    sampler="dirichlet",
-    concentration=1.0,
-    weights="uniform",
-    states=3,
-    length=40,
-    sparsity=2,
-    batch=8,
-    steps=30,
-    boost=Boost(steps=12, rate=0.05),
-    optimizers={
-        "proximal": Proximal(kind="proximal", rate=0.02, penalty=1e-3),
-        "sgd": Sgd(kind="sgd", rate=0.02),
-        "wild": Sgd(kind="sgd", rate=500),
-    },
-)
+SECTION = small(optimizers={**small().optimizers, "wild": Sgd(kind="sgd", rate=500)})
 ATTENTION = Attending(
     seed=5, log_interval=10, rounding=0.25, batch=8, steps=20, rate=0.05, logit_rate=0.01
 )

@@ -1,28 +1,20 @@
 """What the claims read of runs that the pipeline trained."""
 
 import numpy as np
+from sections import small
 
 from scb.analysis.endpoints import ENDPOINTS, Endpoints
 from scb.analysis.runs import Run
 from scb.data.task import Task
 from scb.experiments import boost, optimizers, tasks
 from scb.experiments.claims import stage2_paths
-from scb.settings.training import Boost, Comparison, Proximal, Sgd, Stage1, Tasks, Training
+from scb.settings.training import Boost, Comparison, Proximal, Sgd, Stage1, Tasks
 
 
 def trained(call, folder, batch):
     """A small figure 1 at a batch, with the path of each optimizer."""
-    section = Training(
-        seed=5,
-        replicates=3,
-        log_interval=5,
-        rounding=0.25,
-        sampler="dirichlet",
-        concentration=1.0,
-        weights="uniform",
-        states=3,
+    section = small(
         length=20,
-        sparsity=2,
         batch=batch,
         steps=60,
         boost=Boost(steps=20, rate=0.1),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sections import small
 
 from scb import Task
 from scb.analysis.endpoints import Endpoints
@@ -18,24 +19,12 @@ from scb.learning.metrics import AttentionStatistics, attention_signal, value_si
 from scb.learning.models import LinearTransformer
 from scb.learning.optimizers import preconditioned
 from scb.settings.multiverse import Universes
-from scb.settings.training import Boost, Comparison, Stage1, Tasks, Training
+from scb.settings.training import Comparison, Stage1, Tasks
 from scb.store import tables
 from workflow.conditions import optimizers_of
 
-SECTION = Training(
-    seed=5,
+SECTION = small(
     replicates=4,
-    log_interval=5,
-    rounding=0.25,
-    sampler="dirichlet",
-    concentration=1.0,
-    weights="uniform",
-    states=3,
-    length=40,
-    sparsity=2,
-    batch=8,
-    steps=30,
-    boost=Boost(steps=12, rate=0.05),
     optimizers={
         "proximal": {"kind": "proximal", "rate": 0.02, "penalty": 1e-3},
         "sgd": {"kind": "sgd", "rate": 0.02},
