@@ -29,7 +29,7 @@ from scb.rebased.claims import note_of as recall_note_of
 from scb.rebased.language_claims import note_of as language_note_of
 from scb.settings.whole import Settings
 from scb.store import tables
-from workflow import costs, rulegraph, seeds, speed, summary, tuned
+from workflow import costs, rebased, rulegraph, seeds, speed, summary
 from workflow.published import GALLERY, UNIVERSES
 from workflow.settings import digests
 
@@ -108,8 +108,9 @@ FILLED = (
     Filled("docs/kernels.md", "speed", speed.tables, speed.RECORD),
     Filled("README.md", "speed", speed.sentence, speed.RECORD),
     Filled("docs/data.md", "dictionary", lambda root: dictionary(), Path("scb/dictionary.py")),
-    Filled("docs/rebased.md", "rates", tuned.rates, tuned.RATES),
-    Filled("docs/rebased.md", "chances", tuned.chances, tuned.CHANCES),
+    Filled("docs/rebased.md", "rates", rebased.rates, rebased.RATES),
+    Filled("docs/rebased.md", "chances", rebased.chances, rebased.CHANCES),
+    Filled("docs/rebased.md", "outcomes", rebased.outcomes, rebased.VERDICTS),
     # Last: it stops where a sentence is no longer true.
     Filled("README.md", "summary", answer, summary.SENTENCES),
 )

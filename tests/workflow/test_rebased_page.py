@@ -10,8 +10,9 @@ from scb.claims.samples import Median
 from scb.claims.tables import PRINTED, STATISTICS, tabulate
 from scb.claims.verdict import Bar, Claim, Part, judge
 from scb.store import tables
-from workflow import tuned
+from workflow import rebased
 from workflow.gallery import FILLED
+from workflow.published import GALLERY
 
 TOLD = {
     "seed": 5,
@@ -25,32 +26,39 @@ TOLD = {
 
 @pytest.fixture
 def root(tmp_path):
-    (tmp_path / tuned.RATES).parent.mkdir(parents=True)
-    (tmp_path / tuned.RATES).write_text(yaml.safe_dump(TOLD))
+    (tmp_path / rebased.RATES).parent.mkdir(parents=True)
+    (tmp_path / rebased.RATES).write_text(yaml.safe_dump(TOLD))
     shutil.copyfile(ROOT / "config.yaml", tmp_path / "config.yaml")
-    parts = (Part("ahead", Bar(0.02, "above"), Median([0.1, 0.2]), section="rebased"),)
+    parts = (Part("test accuracy, ahead", Bar(0.02, "above"), Median([0.1, 0.2]), section="rebased"),)
     judged = judge([Claim("K2", "Ahead.", "rebased", parts)])
-    tables.write(tabulate({PRINTED: judged}), tmp_path / tuned.CHANCES, STATISTICS, {})
+    (tmp_path / GALLERY).mkdir()
+    for path in (rebased.CHANCES, GALLERY / "rebased_statistics.parquet"):
+        tables.write(tabulate({PRINTED: judged}), tmp_path / path, STATISTICS, {})
     return tmp_path
 
 
 def test_rates(root):
-    lines = tuned.rates(root).splitlines()
+    lines = rebased.rates(root).splitlines()
     assert lines[0] == "Seed 5. Rule: the best."
     assert "| `based` | 0.01 | no |" in lines
     assert "| `rebased` | 0.1 | **yes** |" in lines
     assert "| setting | kernel | 0.01 | 0.1 |" in lines
     assert "| stress | `based` | 0.50 | 0.25 |" in lines
     assert "| wide | `based` | 0.75 |" in lines
-    (root / tuned.RATES).write_text(yaml.safe_dump(TOLD | {"readings": {}}))
-    assert "wide" not in tuned.rates(root)
+    (root / rebased.RATES).write_text(yaml.safe_dump(TOLD | {"readings": {}}))
+    assert "wide" not in rebased.rates(root)
 
 
 def test_chances_are_those_of_the_configured_runs(root):
-    (row,) = tuned.chances(root).splitlines()[2:]
+    (row,) = rebased.chances(root).splitlines()[2:]
     runs = yaml.safe_load((root / "config.yaml").read_text())["rebased"]["runs"]
-    assert row.startswith(f"| printed | K2 | ahead | {runs} | {runs} |")
+    assert row.startswith(f"| printed | K2 | test accuracy, ahead | {runs} | {runs} |")
     assert SETTINGS.rebased.runs < runs  # the smoke run's would be others
+
+
+def test_outcomes(root):
+    (row,) = rebased.outcomes(root).splitlines()[2:]
+    assert row == "| K2 | ahead | 0.15 [−∞, ∞] | above 0.02 | undecided |"
 
 
 def test_document_has_the_marks():

@@ -1,4 +1,4 @@
-"""What docs/rebased.md says of the tuning of recall, from what `make rebased-tuning` kept."""
+"""What docs/rebased.md says of recall: how rates were tuned, and what came out at these rates."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,16 @@ from typing import Any
 import yaml
 
 from scb.claims.operating import operating, rows
-from scb.claims.tables import STATISTICS
+from scb.claims.markdown import interval
+from scb.claims.tables import JUDGED, STATISTICS
 from scb.settings.whole import Settings
 from scb.store import tables
+from workflow.published import GALLERY
 
 RATES = Path("docs/tuning/rebased_rates.yaml")
 CHANCES = Path("docs/tuning/rebased_rates_statistics.parquet")
+
+VERDICTS = GALLERY / "rebased_claims.parquet"
 
 
 def rates(root: Path) -> str:
@@ -50,3 +54,15 @@ def chances(root: Path) -> str:
     config = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     runs = Settings.model_validate(config).rebased.runs
     return rows(operating(tables.read(root / CHANCES, STATISTICS), {"rebased": runs}))
+
+
+def outcomes(root: Path) -> str:
+    """Every statistic of K1 to K3 and what came of it."""
+    found = tables.read(root / GALLERY / f"{JUDGED[VERDICTS.stem]}.parquet", STATISTICS)
+    lines = ["| claim | statistic | median over runs | bar | outcome |", "|---" * 5 + "|"]
+    lines += [
+        f"| {row['id']} | {row['statistic'].removeprefix('test accuracy, ')} | {interval(row)} | "
+        f"{row['bar']} | {row['outcome']} |"
+        for _, row in found.iterrows()
+    ]
+    return "\n".join(lines)
