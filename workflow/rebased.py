@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from scb.claims.operating import operating, rows
 from scb.claims.markdown import interval
+from scb.claims.operating import operating, rows
 from scb.claims.tables import JUDGED, STATISTICS
 from scb.settings.whole import Settings
 from scb.store import tables

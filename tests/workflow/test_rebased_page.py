@@ -29,7 +29,8 @@ def root(tmp_path):
     (tmp_path / rebased.RATES).parent.mkdir(parents=True)
     (tmp_path / rebased.RATES).write_text(yaml.safe_dump(TOLD))
     shutil.copyfile(ROOT / "config.yaml", tmp_path / "config.yaml")
-    parts = (Part("test accuracy, ahead", Bar(0.02, "above"), Median([0.1, 0.2]), section="rebased"),)
+    ahead = Median([0.1, 0.2])
+    parts = (Part("test accuracy, ahead", Bar(0.02, "above"), ahead, section="rebased"),)
     judged = judge([Claim("K2", "Ahead.", "rebased", parts)])
     (tmp_path / GALLERY).mkdir()
     for path in (rebased.CHANCES, GALLERY / "rebased_statistics.parquet"):
