@@ -46,6 +46,7 @@ def root(tmp_path):
     (tmp_path / "figures/fig1_convergence.png").write_bytes(b"ink")
     (tmp_path / RESULTS).parent.mkdir()
     (tmp_path / RESULTS).write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    shutil.copy2(ROOT / "docs/rebased.md", tmp_path / "docs")  # which its claims are filled into
     return tmp_path
 
 
