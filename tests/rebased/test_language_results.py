@@ -19,7 +19,7 @@ from scb.claims.verdict import (
 from scb.experiments.language_rates import select_rates
 from scb.figures import language, style
 from scb.figures.similarities import SIMILARITIES
-from scb.rebased.language_claims import claims, power
+from scb.rebased.language_claims import claims, note_of, power
 from scb.rebased.language_results import Modelled, markdown
 from scb.rebased.tables import LANGUAGE, RATES
 from scb.settings.model import Seeded
@@ -251,3 +251,8 @@ def test_a_figure_of_diverged_runs_says_so(tmp_path):
     text = " ".join(figure.texts[-1].get_text().split())
     assert text.startswith("Half of the runs of ReBased or Based diverged")
     assert "Diverged: 9." in text
+
+
+def test_note_says_what_was_fixed():
+    assert note_of(None).endswith("are not fixed yet.")
+    assert "commit `abc1234`" in note_of("abc1234")
